@@ -1,0 +1,1 @@
+"""The laws of fleet-scale machine learning, small enough to read."""
