@@ -90,7 +90,8 @@ def _in_group(
     import torch.distributed as dist
 
     torch.set_num_threads(1)  # N ranks share this machine's cores
-    gpus = torch.cuda.device_count() >= N and not torch.cuda.is_initialized()
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    gpus = torch.cuda.device_count() >= N and not used
     if gpus:
         torch.cuda.set_device(rank)
     dist.init_process_group(

@@ -1,8 +1,8 @@
 """Units are numbers: multiply on the way in, divide on the way out.
 
     >>> beta = 400 * Gbps          # a line rate, held in bytes per second
-    >>> 25 * MB / beta / us        # microseconds to put 25 MB on that line
-    500.0
+    >>> round(25 * MB / beta / us)  # microseconds to put 25 MB on that line
+    500
 
 Inside ``mlsyscore`` every quantity is SI: seconds, bytes, FLOP, joules,
 kilograms, dollars and their ratios.  The aliases (``Seconds``, ``Bytes``, ...)
