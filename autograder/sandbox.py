@@ -1,0 +1,71 @@
+"""The jail: a Jupyter kernel that sees no network, no files and no clock but ours.
+
+The kernelspec of the student's kernel names the provisioner below, so nbclient and
+nbgrader launch it as they launch any other.  Bubblewrap makes the jail.
+"""
+
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.provisioning import LocalProvisioner
+
+MEMORY, FILES, PROCESSES = 8 << 30, 256 << 20, 256  # bytes, bytes, a user's count
+INSTALL = "apt-get install bubblewrap"
+
+
+def command(inside: list[str], folder: Path) -> list[str]:
+    """Wrap a command in bubblewrap; folder is the only one it may write to.
+
+    Raises RuntimeError where bubblewrap is missing.
+    """
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise RuntimeError(f"grading needs a jail; install bubblewrap: {INSTALL}")
+    seen = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"]
+    seen += [sys.prefix, sys.base_prefix, str(Path(__file__).parents[1] / "mlsyscore")]
+    return [
+        bwrap,
+        *["--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534"],
+        *["--cap-drop", "ALL", "--disable-userns", "--die-with-parent"],
+        *["--new-session", "--clearenv", "--proc", "/proc", "--dev", "/dev"],
+        *["--size", str(FILES), "--tmpfs", "/tmp"],
+        *[word for path in seen for word in ("--ro-bind-try", path, path)],
+        *["--bind", str(folder), str(folder), "--chdir", "/tmp"],
+        *["--setenv", "HOME", "/tmp", "--setenv", "PATH", os.defpath],
+        *["--setenv", "PYTHONPATH", str(Path(__file__).parents[1])],
+        *["--setenv", "GLOO_SOCKET_IFNAME", "lo"],
+        *inside,
+    ]
+
+
+def limits() -> None:
+    """Bound what the kernel and each process it starts may take."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class JailProvisioner(LocalProvisioner):
+    """Launch a kernel inside bubblewrap, with its sockets in one shared folder."""
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Move the kernel's sockets into a fresh folder and wrap its command."""
+        self.folder = Path(tempfile.mkdtemp(prefix="jail-"))
+        km = self.parent
+        km.transport, km.cache_ports = "ipc", False
+        km.connection_file = str(self.folder / "kernel.json")
+        km.ip = str(self.folder / "kernel")
+        launch = await super().pre_launch(**kwargs)
+        launch["cmd"] = command(launch["cmd"], self.folder)
+        launch["preexec_fn"] = limits
+        return launch
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove the sockets with the kernel."""
+        await super().cleanup(restart)
+        shutil.rmtree(self.folder, ignore_errors=True)
