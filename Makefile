@@ -6,4 +6,4 @@
 
 .PHONY: test
 test: .venv/ready
-	.venv/bin/ruff check mlsyscore tests && .venv/bin/mypy && .venv/bin/pytest -q tests mlsyscore
+	.venv/bin/ruff check .  && .venv/bin/mypy && .venv/bin/pytest -q

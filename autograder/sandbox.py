@@ -7,6 +7,7 @@ nbgrader launch it as they launch any other.  Bubblewrap makes the jail.
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -63,6 +64,7 @@ class JailProvisioner(LocalProvisioner):
         launch = await super().pre_launch(**kwargs)
         launch["cmd"] = command(launch["cmd"], self.folder)
         launch["preexec_fn"] = limits
+        launch["stdout"] = launch["stderr"] = subprocess.DEVNULL
         return launch
 
     async def cleanup(self, restart: bool = False) -> None:
