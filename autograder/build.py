@@ -4,6 +4,7 @@ A lab's cell is marked by one word: ``answer``, ``probe``, ``check``, ``essay`` 
 ``explore``.  Everything that nbgrader needs to know follows from that word.
 """
 
+import importlib.metadata
 import re
 from pathlib import Path
 
@@ -17,6 +18,20 @@ ROLES = {
     "check": {"solution": False, "grade": True, "locked": True},
     "essay": {"solution": True, "grade": True, "locked": False},
 }
+SETUP = """# Run this first; on your own machine it only prints what is there.
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("mlsyscore") is None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "mlsyscore==VERSION"], check=True
+    )
+for package in ("mlsyscore", "numpy", "matplotlib", "torch"):
+    print(package, importlib.metadata.version(package))""".replace(
+    "VERSION", importlib.metadata.version("mlsyscore")
+)
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -26,6 +41,7 @@ def instructor(script: Path) -> NotebookNode:
     Raises ValueError for a name used twice, or a check or essay without points.
     """
     nb = jupytext.read(script, fmt="py:percent")
+    nb.cells.insert(1, nbformat.v4.new_code_cell(SETUP, metadata={"title": "explore"}))
     names: set[str] = set()
     for number, cell in enumerate(nb.cells):
         name = _mark(cell, number)
@@ -60,4 +76,7 @@ def _mark(cell: NotebookNode, number: int) -> str:
     )
     if flags["grade"]:
         cell.metadata.nbgrader.points = words["points"]
+    if cell.cell_type == "code":  # what an LMS cannot strip
+        worth = f", {words['points']} points" if flags["grade"] else ""
+        cell.source = f"# [{role or 'set-up'}: {name}{worth}]\n{cell.source}"
     return name

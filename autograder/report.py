@@ -1,0 +1,54 @@
+"""What the instructor and the students read: a CSV per lab, feedback per student."""
+
+import csv
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+
+from .grade import api
+
+DANGER = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run these
+
+
+def table(lab: str, course: Path, names: list[str]) -> list[dict[str, str]]:
+    """Return a row per student: each exercise's points, the sum, what is still open."""
+    rows = []
+    with Gradebook(f"sqlite:///{(course / 'gradebook.db').resolve()}", "mlsys") as book:
+        for student in names:
+            try:
+                sub = book.find_submission(lab, student)
+            except MissingEntry:
+                rows.append({"student": student, "state": "nothing gradable"})
+                continue
+            grades = [g for nb in sub.notebooks for g in nb.grades]
+            row = {"student": student, "state": "graded"}
+            if any(g.needs_manual_grade for g in grades):
+                row["state"] = "essay to grade"
+            row |= {g.name: f"{g.score:g}" for g in grades}
+            rows.append(row | {"points": f"{sub.score:g}"})
+    return rows
+
+
+def write(rows: list[dict[str, str]], file: Path) -> None:
+    """Write rows as CSV that no spreadsheet takes for a formula."""
+    columns = list(dict.fromkeys(k for row in rows for k in row))
+    safe = [
+        {k: f"'{v}" if v.startswith(DANGER) else v for k, v in row.items()}
+        for row in rows
+    ]
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, columns, restval="")
+        writer.writeheader()
+        writer.writerows(safe)
+
+
+def feedback(lab: str, course: Path, student: str) -> Path:
+    """Write one student's feedback page, hidden checks removed; return its place.
+
+    Raises RuntimeError when nbgrader cannot.
+    """
+    made = api(course).generate_feedback(lab, student, force=True)
+    page = course / "feedback" / student / lab / f"{lab}.html"
+    if not made["success"]:
+        raise RuntimeError(f"no feedback for {student}: {made['log']}")
+    return page
