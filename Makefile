@@ -6,4 +6,4 @@
 
 .PHONY: test
 test: .venv/ready
-	.venv/bin/ruff check .  && .venv/bin/mypy && .venv/bin/pytest -q
+	.venv/bin/ruff check mlsyscore autograder tests tools && .venv/bin/mypy && .venv/bin/pytest -q

@@ -77,6 +77,7 @@ def _mark(cell: NotebookNode, number: int) -> str:
     if flags["grade"]:
         cell.metadata.nbgrader.points = words["points"]
     if cell.cell_type == "code":  # what an LMS cannot strip
-        worth = f", {words['points']} points" if flags["grade"] else ""
+        points = words.get("points")
+        worth = f", {points} point{'s' * (points != 1)}" if flags["grade"] else ""
         cell.source = f"# [{role or 'set-up'}: {name}{worth}]\n{cell.source}"
     return name

@@ -53,7 +53,7 @@ def restore(nb: NotebookNode, released: NotebookNode) -> tuple[NotebookNode, lis
             cells.append(mended)
         else:
             done.append(f"two copies, the edited one kept: {key}")
-            if mended.source != lab[key].source:
+            if mended.source.strip() != lab[key].source.strip():
                 cells[place[key]] = mended
     _missing(cells, lab, done)
     for number, cell in enumerate(cells):

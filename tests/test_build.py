@@ -38,11 +38,12 @@ def build(tmp_path, text):
 def test_one_word_becomes_nbgraders_metadata(tmp_path):
     nb = build(tmp_path, LAB)
     flags = {c.id: c.metadata.get("nbgrader") for c in nb.cells}
-    assert list(flags) == ["text-0", "text-1", "area", "area-unit", "explore-4", "why"]
+    cells = ["text-0", "explore-1", "text-2", "area", "area-unit", "explore-5", "why"]
+    assert list(flags) == cells
     assert (flags["area"].solution, flags["area"].grade) == (True, False)
     assert (flags["area-unit"].locked, flags["area-unit"].points) == (True, 2)
     assert (flags["why"].solution, flags["why"].grade) == (True, True)
-    assert flags["explore-4"] is None
+    assert flags["explore-5"] is None
 
 
 def test_nbgrader_accepts_what_we_build(tmp_path):
@@ -53,8 +54,8 @@ def test_nbgrader_accepts_what_we_build(tmp_path):
     write(nb, str(tmp_path / "lab.ipynb"))  # validates schema_version 3
     CheckCellMetadata().preprocess(nb, {})
     student, _ = ClearSolutions().preprocess(nb, {})
-    assert "math.pi" not in student.cells[2].source
-    assert "NotImplementedError" in student.cells[2].source
+    assert "math.pi" not in student.cells[3].source
+    assert "NotImplementedError" in student.cells[3].source
 
 
 def test_a_second_build_is_the_same_byte_for_byte(tmp_path):

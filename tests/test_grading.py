@@ -50,7 +50,8 @@ def lab(tmp_path_factory):
 def failures(lab, source):
     """Grade the lab with one answer replaced: failed check -> message."""
     nb = copy.deepcopy(lab)
-    nb.cells[1].source = source
+    (answer,) = (c for c in nb.cells if c.id == "double")
+    answer.source = source
     outputs = evidence.run(nb, lab)
     checks = [c for c in lab.cells if evidence.role(c) == "check"]
     return {
