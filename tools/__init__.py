@@ -1,0 +1,1 @@
+"""Scripts that make, not that users import."""

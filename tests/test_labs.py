@@ -1,0 +1,98 @@
+"""Each lab is proved: solution full, blank zero, a mistake caught where it is."""
+
+import shutil
+
+import nbformat
+import pytest
+
+from autograder import evidence
+from autograder.chapter import ROOT
+from tools.demo import answered, mistakes
+
+LABS = sorted(p.stem for p in ROOT.glob("labs/[0-9]*.py"))
+KNOWN = {lab: mistakes(lab) for lab in LABS}
+
+jailed = pytest.mark.skipif(
+    shutil.which("bwrap") is None, reason="no jail here: apt-get install bubblewrap"
+)
+
+
+def failed(nb, lab):
+    """Return the names of the checks that a submission fails."""
+    outputs = evidence.run(nb, answered({}, lab))
+    return {
+        evidence.name(c)
+        for c, o in zip(nb.cells, outputs, strict=True)
+        if evidence.role(c) == "check" and any(x.output_type == "error" for x in o)
+    }
+
+
+def checks(lab):
+    return {c.id for c in answered({}, lab).cells if evidence.role(c) == "check"}
+
+
+def cases(kind):
+    for lab in LABS:
+        for exercise, answers in getattr(KNOWN[lab], kind).items():
+            for what, source in answers.items():
+                yield pytest.param(lab, exercise, source, id=f"{lab[:2]}-{what}")
+
+
+@jailed
+@pytest.mark.parametrize("lab", LABS)
+def test_the_solution_earns_every_point(lab):
+    assert failed(answered({}, lab), lab) == set()
+
+
+@jailed
+@pytest.mark.parametrize("lab", LABS)
+def test_the_blank_earns_none(lab):
+    blank = nbformat.read(ROOT / f"notebooks/labs/{lab}.ipynb", as_version=4)
+    assert failed(blank, lab) == checks(lab)
+
+
+@jailed
+@pytest.mark.parametrize(("lab", "exercise", "source"), list(cases("WRONG")))
+def test_a_mistake_is_caught_in_its_own_exercise_only(lab, exercise, source):
+    lost = failed(answered({exercise: source}, lab), lab)
+    assert lost
+    assert all(check.startswith(f"{exercise}-") for check in lost), lost
+
+
+@jailed
+@pytest.mark.parametrize(("lab", "exercise", "source"), list(cases("RIGHT")))
+def test_a_right_answer_of_another_kind_is_accepted(lab, exercise, source):
+    assert failed(answered({exercise: source}, lab), lab) == set()
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_each_exercise_has_three_mistakes_and_an_alternative(lab):
+    exercises = {c.id for c in answered({}, lab).cells if evidence.role(c) == "answer"}
+    assert set(KNOWN[lab].WRONG) == set(KNOWN[lab].RIGHT) == exercises
+    assert all(len(found) >= 3 for found in KNOWN[lab].WRONG.values())
+    assert all(KNOWN[lab].RIGHT.values())
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_the_release_leaks_nothing(lab):
+    script = (ROOT / f"labs/{lab}.py").read_text()
+    blank = nbformat.read(ROOT / f"notebooks/labs/{lab}.ipynb", as_version=4)
+    shown = "\n".join(c.source for c in blank.cells)
+    secret = []
+    for kind in ("SOLUTION", "HIDDEN TESTS"):
+        for part in script.split(f"### BEGIN {kind}")[1:]:
+            secret += part.split(f"### END {kind}")[0].splitlines()
+    public = script
+    for line in secret:
+        public = public.replace(line, "", 1)
+    own = [s.strip() for s in secret if len(s.strip()) > 12 and s.strip() not in public]
+    assert len(own) > 20
+    assert [s for s in own if s in shown] == []
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_points_are_within_the_design(lab):
+    marks = [c.metadata.get("nbgrader", {}) for c in answered({}, lab).cells]
+    assert 20 <= sum(m.get("points", 0) for m in marks) <= 40
+    assert sum(m.get("solution", False) and not m.grade for m in marks) >= 4
+    assert any(m.get("solution", False) and m.grade for m in marks)

@@ -1,0 +1,106 @@
+"""The committed notebooks are their sources, executed, and nothing more."""
+
+import ast
+import json
+import re
+import statistics
+
+import jupytext
+import nbformat
+import pytest
+
+from autograder.chapter import KEPT, ROOT, VARIES, chapter
+from autograder.grade import release
+from tools import notebooks
+
+CHAPTERS = sorted(p.stem for p in ROOT.glob("chapters/[0-9]*.py"))
+LABS = sorted(p.stem for p in ROOT.glob("labs/[0-9]*.py"))
+
+
+def committed(kind, stem):
+    return nbformat.read(ROOT / f"notebooks/{kind}/{stem}.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize("stem", CHAPTERS)
+def test_the_committed_chapter_is_its_source(stem):
+    made = chapter(ROOT / f"chapters/{stem}.py")
+    there = committed("chapters", stem)
+    keep = ("id", "cell_type", "metadata", "source")
+    assert [{k: c[k] for k in keep} for c in there.cells] == [
+        {k: c[k] for k in keep} for c in made.cells
+    ]
+
+
+@pytest.mark.parametrize("stem", LABS)
+def test_the_committed_lab_is_its_source(stem, tmp_path):
+    out = tmp_path / "lab.ipynb"
+    notebooks.make_lab(ROOT / f"labs/{stem}.py", out)
+    there = ROOT / f"notebooks/labs/{stem}.ipynb"
+    assert json.loads(out.read_text()) == json.loads(there.read_text())
+
+
+@pytest.mark.parametrize("stem", CHAPTERS)
+def test_nbval_would_compare_every_cell(stem):
+    """Nbval passes over a cell without a count: a reference that never ran is green."""
+    code = [c for c in committed("chapters", stem).cells if c.cell_type == "code"]
+    assert all(c.execution_count for c in code)
+    compared = [c for c in code if VARIES not in c.metadata.get("tags", [])]
+    assert sum(bool(c.outputs) for c in compared) >= len(CHAPTERS) * 8
+    said = [c for c in code if "print(" in c.source]
+    assert all(c.outputs for c in said)
+
+
+@pytest.mark.parametrize("stem", CHAPTERS)
+def test_a_reference_holds_text_only(stem):
+    for cell in committed("chapters", stem).cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type in ("stream", "display_data", "execute_result")
+            assert output.get("name") != "stderr"
+            assert set(output.get("data", {})) <= set(KEPT)
+
+
+def cells(stem):
+    nb = jupytext.read(ROOT / f"chapters/{stem}.py", fmt="py:percent")
+    code = [c.source for c in nb.cells if c.cell_type == "code"]
+    return code, [c.source for c in nb.cells if c.cell_type == "markdown"]
+
+
+@pytest.mark.parametrize("stem", CHAPTERS)
+def test_a_chapter_keeps_its_budget(stem):
+    code, prose = cells(stem)
+    sizes = [
+        len([x for x in c.splitlines() if x.strip() and not x.startswith("#|")])
+        for c in code
+    ]
+    assert 20 <= len(code) <= 40
+    assert statistics.median(sizes) <= 4
+    assert max(sizes) <= 20
+    assert 1200 <= len(re.findall(r"[A-Za-z]{2,}", " ".join(prose))) <= 2500
+    assert 3 <= sum("fig-alt" in c for c in code) <= 5
+    assert all("fig-alt" in c for c in code if "#| label: fig-" in c)
+
+
+@pytest.mark.parametrize("stem", CHAPTERS)
+def test_a_chapter_has_all_its_parts(stem):
+    _, prose = cells(stem)
+    headings = re.findall(r"(?m)^## (.*)$", "\n".join(prose))
+    wanted = ["Predict", "Compute", "Plot", "Play it out", "Measure", "Check", "Try it"]
+    missing = [w for w in wanted if not any(w in h for h in headings)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("chapters/*.py")))
+def test_a_chapter_is_plain_python_without_magics(file):
+    text = file.read_text()
+    ast.parse(text)
+    assert not re.search(r"(?m)^# %% .*(tags|echo|nbgrader)", text)
+    assert text.startswith("# %% [markdown]\n# ---\n")
+
+
+def test_a_release_that_leaks_is_refused(tmp_path):
+    script = tmp_path / "01_leak.py"
+    script.write_text(
+        '# %% [markdown]\n# # A\n\n# %%\n# ### BEGIN HIDDEN\n'
+    )
+    with pytest.raises(RuntimeError, match=r"holds \['### BEGIN HIDDEN'\]"):
+        release(script, tmp_path / "course")
