@@ -1,9 +1,6 @@
-.venv/ready: pyproject.toml constraints/ci.txt
-	python3 -m venv .venv
-	.venv/bin/pip install -q -c constraints/ci.txt torch
-	.venv/bin/pip install -q -c constraints/ci.txt -e ".[dev]"
-	touch $@
+PYTHON ?= python3
 
-.PHONY: test
-test: .venv/ready
-	.venv/bin/ruff check mlsyscore autograder tests tools && .venv/bin/mypy && .venv/bin/pytest -q
+.PHONY: course test notebooks
+course: ; $(PYTHON) tools/bootstrap.py && .venv/bin/python -m tools.course
+test: ; $(PYTHON) tools/bootstrap.py colab && .venv/bin/python -m tools.check
+notebooks: ; $(PYTHON) tools/bootstrap.py && .venv/bin/python -m tools.notebooks

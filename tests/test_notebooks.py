@@ -99,8 +99,6 @@ def test_a_chapter_is_plain_python_without_magics(file):
 
 def test_a_release_that_leaks_is_refused(tmp_path):
     script = tmp_path / "01_leak.py"
-    script.write_text(
-        '# %% [markdown]\n# # A\n\n# %%\n# ### BEGIN HIDDEN\n'
-    )
+    script.write_text("# %% [markdown]\n# # A\n\n# %%\n# ### BEGIN HIDDEN\n")
     with pytest.raises(RuntimeError, match=r"holds \['### BEGIN HIDDEN'\]"):
         release(script, tmp_path / "course")

@@ -1,0 +1,31 @@
+"""All that ``make test`` runs, in order; stops at the first that fails."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = ["mlsyscore", "autograder", "tools", "tests", "chapters", "labs"]
+STEPS = [
+    ["ruff", "check", *CODE],
+    ["ruff", "format", "--check", "mlsyscore", "autograder", "tools", "tests"],
+    ["mypy"],
+    ["pytest", "-q", "--nbval", "--nbval-cell-timeout", "60", "notebooks/chapters"],
+    ["pytest", "-q", "-n", "2", "tests", "mlsyscore"],
+]
+
+
+def main() -> int:
+    """Run the steps with this environment's tools."""
+    env = os.environ | {"PYTHONWARNINGS": "default"}
+    for step in STEPS:
+        print("==", *step, flush=True)
+        done = subprocess.run([sys.executable, "-m", *step], env=env)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).parents[1])
+    sys.exit(main())
