@@ -5,6 +5,7 @@ Every file gets one line that says what was done; none stops the others.
 
 import csv
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,10 +74,23 @@ def files(download: Path) -> Iterator[tuple[str, bytes | str]]:
             yield member.filename, f"over {LARGEST >> 20} MiB" if large else data
 
 
+def summary(done: list[str]) -> str:
+    """Put what was mended in one line: each kind, how many cells, the first three."""
+    kinds: dict[str, list[str]] = {}
+    for line in done:
+        kind, _, cell = line.rpartition(": ")
+        kinds.setdefault(kind, []).append(cell)
+    return "; ".join(
+        f"{kind}: {len(cells)} ({', '.join(cells[:3])}{', ...' * (len(cells) > 3)})"
+        for kind, cells in kinds.items()
+    )
+
+
 def parse(data: bytes) -> NotebookNode:
     """Read a notebook of any 4.x format.  Raises ValueError with the reason."""
     try:
-        nb = nbformat.reads(data.decode("utf-8-sig", "replace"), as_version=4)
+        with warnings.catch_warnings(action="ignore"):  # of what restore will mend
+            nb = nbformat.reads(data.decode("utf-8-sig", "replace"), as_version=4)
         nb.cells = [c for c in nb.cells if isinstance(c.source, str)]
     except Exception as e:  # nbformat raises whatever the damage leads it to
         raise ValueError(f"not a notebook: {type(e).__name__}") from None
@@ -119,4 +133,4 @@ def _take(
     draft = folder / f".{lab}.draft"
     nbformat.write(nb, draft)
     draft.replace(folder / f"{lab}.ipynb")
-    return Line(file, student, True, "; ".join(done) or "as released")
+    return Line(file, student, True, summary(done) or "as released")

@@ -40,8 +40,10 @@ def restore(nb: NotebookNode, released: NotebookNode) -> tuple[NotebookNode, lis
     done: list[str] = []
     cells: list[NotebookNode] = []
     place: dict[str, int] = {}
+    before: str | None = None
     for cell in nb.cells:
-        key = known(cell, lab)
+        key = known(cell, lab) or _essay_after(before, cell, lab)
+        before = key
         if key is None:
             cells.append(_bare(cell))
             continue
@@ -76,6 +78,17 @@ def _mend(cell: NotebookNode, ours: NotebookNode, done: list[str]) -> NotebookNo
     elif cell.source.strip() != ours.source.strip():
         done.append(f"locked cell restored: {name(ours)}")
     return mended
+
+
+def _essay_after(
+    before: str | None, cell: NotebookNode, lab: dict[str, NotebookNode]
+) -> str | None:
+    """Know an essay, whose text is all the student's, by the cell it follows."""
+    keys = [None, *lab]
+    after = keys[keys.index(before) + 1 :][:1] if before else []
+    if after and cell.cell_type == "markdown" and _essay(lab[str(after[0])]):
+        return after[0]
+    return None
 
 
 def _essay(cell: NotebookNode) -> bool:

@@ -6,7 +6,7 @@ import zipfile
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder import collect
 from autograder.build import instructor
@@ -87,16 +87,17 @@ def test_a_mangled_notebook_keeps_every_answer_and_every_check(lab, done, mangle
     assert [name(c) for c in nb.cells].count("double") == 1
     assert ("help_me = 1" in [c.source for c in nb.cells]) == (mangle is extra_cells)
     assert what or mangle is extra_cells
-    if mangle is not stripped:  # an essay's text has no marker to know it by
-        assert by["why"].source == "Because."
+    assert by["why"].source == "Because."
     again, _ = restore(nb, lab)
     assert [c.source for c in again.cells] == [c.source for c in nb.cells]
 
 
-def test_an_essay_that_lost_its_metadata_is_kept_somewhere(lab, done):
+def test_text_after_the_essay_is_not_taken_for_it(lab, done):
+    done.cells.append(new_markdown_cell("A remark."))
     stripped(done)
     nb, _ = restore(done, lab)
-    assert "Because." in [c.source for c in nb.cells]
+    assert {name(c): c for c in nb.cells}["why"].source == "Because."
+    assert nb.cells[-1].source == "A remark."
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ STEPS = [
     ["ruff", "format", "--check", "mlsyscore", "autograder", "tools", "tests"],
     ["mypy"],
     ["pytest", "-q", "--nbval", "--nbval-cell-timeout", "60", "notebooks/chapters"],
-    ["pytest", "-q", "-n", "2", "tests", "mlsyscore"],
+    ["pytest", "-q", "-n", "2", "--dist", "loadscope", "tests", "mlsyscore"],
 ]
 
 

@@ -51,7 +51,21 @@ def first(found: dict[str, str]) -> str:
 def submissions(released: Path) -> dict[str, str]:
     """Return student -> the text of the file that they hand in."""
     known = mistakes()
-    stripped, doubled = answered({}), answered({})
+    solved = {c.id: c.source for c in answered({}).cells}
+
+    def handed_in(**answers: str) -> NotebookNode:
+        nb = nbformat.read(released, as_version=4)
+        mine = solved | {
+            k.replace("_", "-"): f"# [answer: {k.replace('_', '-')}]\n{v}"
+            for k, v in answers.items()
+        }
+        for cell in nb.cells:
+            marks = cell.metadata.get("nbgrader")
+            if marks and marks.solution:
+                cell.source = mine[cell.id]
+        return nb
+
+    stripped, doubled = handed_in(), handed_in()
     for cell in stripped.cells:
         cell.metadata.clear()
         cell.pop("id")
@@ -61,15 +75,17 @@ def submissions(released: Path) -> dict[str, str]:
     doubled.cells += [c for c in blank.cells if c.id == "ring"]
     loop = "def two_level(n, nodes, per_node, inside, across):\n    while True: pass"
     notebooks = {
-        "ada": answered({}),
+        "ada": handed_in(),
         "bob": blank,
-        "cat": answered({"ring": first(known.WRONG["ring"])}),
-        "dan": answered({"two-level": first(known.WRONG["two-level"])}),
-        "eve": answered({k: first(v) for k, v in known.RIGHT.items()}),
+        "cat": handed_in(ring=first(known.WRONG["ring"])),
+        "dan": handed_in(two_level=first(known.WRONG["two-level"])),
+        "eve": handed_in(
+            **{k.replace("-", "_"): first(v) for k, v in known.RIGHT.items()}
+        ),
         "fay": stripped,
         "gus": doubled,
-        "hal": answered({"two-level": loop}),
-        "ivy": answered({"two-level": HOSTILE}),
+        "hal": handed_in(two_level=loop),
+        "ivy": handed_in(two_level=HOSTILE),
     }
     texts = {s: json.dumps(nb) for s, nb in notebooks.items()}
     return texts | {"jan": texts["ada"][:1000]}
