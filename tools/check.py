@@ -17,10 +17,9 @@ STEPS = [
 
 def main() -> int:
     """Run the steps with this environment's tools."""
-    env = os.environ | {"PYTHONWARNINGS": "default"}
     for step in STEPS:
         print("==", *step, flush=True)
-        done = subprocess.run([sys.executable, "-m", *step], env=env)
+        done = subprocess.run([sys.executable, "-m", *step])
         if done.returncode:
             return done.returncode
     return 0
