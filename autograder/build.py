@@ -32,6 +32,7 @@ for package in ("mlsyscore", "numpy", "matplotlib", "torch"):
     print(package, importlib.metadata.version(package))""".replace(
     "VERSION", importlib.metadata.version("mlsyscore")
 )
+LONG = 20  # lines of our own code that a student need not read first
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -80,4 +81,6 @@ def _mark(cell: NotebookNode, number: int) -> str:
         points = words.get("points")
         worth = f", {points} point{'s' * (points != 1)}" if flags["grade"] else ""
         cell.source = f"# [{role or 'set-up'}: {name}{worth}]\n{cell.source}"
+        if role in (None, "probe") and cell.source.count("\n") > LONG:
+            cell.metadata.jupyter = NotebookNode(source_hidden=True)  # a click opens it
     return name
