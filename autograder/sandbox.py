@@ -4,18 +4,22 @@ The kernelspec of the student's kernel names the provisioner below, so nbclient 
 nbgrader launch it as they launch any other.  Bubblewrap makes the jail.
 """
 
+import contextlib
 import os
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from jupyter_client.provisioning import LocalProvisioner
 
-MEMORY, FILES, PROCESSES = 8 << 30, 256 << 20, 256  # bytes, bytes, a user's count
+MEMORY, FILES, PROCESSES = 8 << 30, 256 << 20, 200  # bytes, bytes, processes
 INSTALL = "apt-get install bubblewrap"
 
 
@@ -51,6 +55,26 @@ def limits() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def watch(jail: psutil.Process) -> None:
+    """Kill a jail whose processes together outgrow its limits.
+
+    A limit on each process does not bound their number, and root has none at all.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while jail.is_running() and jail.status() != psutil.STATUS_ZOMBIE:
+            inside = jail.children(recursive=True)
+            if len(inside) > PROCESSES or sum(map(_memory, inside)) > MEMORY:
+                jail.kill()
+            time.sleep(0.2)
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss - process.memory_info().shared)
+    except psutil.NoSuchProcess:
+        return 0
+
+
 class JailProvisioner(LocalProvisioner):
     """Launch a kernel inside bubblewrap, with its sockets in one shared folder."""
 
@@ -66,6 +90,13 @@ class JailProvisioner(LocalProvisioner):
         launch["preexec_fn"] = limits
         launch["stdout"] = launch["stderr"] = subprocess.DEVNULL
         return launch
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Start the jail, and someone who watches it."""
+        connection = await super().launch_kernel(cmd, **kwargs)
+        jail = psutil.Process(self.process.pid)
+        threading.Thread(target=watch, args=[jail], daemon=True).start()
+        return connection
 
     async def cleanup(self, restart: bool = False) -> None:
         """Remove the sockets with the kernel."""

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from autograder import evidence
+from autograder import evidence, sandbox
 from autograder.build import instructor
 from autograder.crossing import outcome, thaw
 from autograder.inside import plain
@@ -103,6 +103,7 @@ def test_a_lie_earns_nothing(lab, source):
     [
         ("import os\n    os._exit(1)", "killed its kernel"),
         ("while True: pass", "ran longer than 3 s"),
+        ("import os\n    while True: os.fork()", "killed its kernel|longer than 3 s"),
         ("return double(x)", "recursion"),
         ("return object()", "no plain data"),
         ("return [double]", "no plain data"),
@@ -117,6 +118,22 @@ def test_a_bad_answer_says_why_and_costs_only_itself(lab, body, message, monkeyp
     failed = failures(lab, f"def double(x):\n    {body}")
     assert set(failed) == {"double-three", "double-array"}
     assert re.search(message, failed["double-three"])
+
+
+HOARD = """
+import os, time
+def double(x):
+    for _ in range(3):
+        if os.fork() == 0:
+            kept = b"x" * (900 << 20)
+            time.sleep(60)
+    time.sleep(60)
+"""
+
+
+def test_processes_may_not_hoard_together_what_one_may_not(lab, monkeypatch):
+    monkeypatch.setattr(sandbox, "MEMORY", 2 << 30)
+    assert "killed its kernel" in failures(lab, HOARD)["double-three"]
 
 
 @pytest.mark.parametrize(
