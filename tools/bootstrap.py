@@ -40,7 +40,7 @@ def environment(name: str, lock: str, wanted: list[str], first: str = "torch") -
         run(*make)
     pip = [venv / "bin/python", "-m", "pip", "install", "--quiet", "-c", LOCKS / lock]
     pip += ["--disable-pip-version-check"]
-    run(*pip, "pip>=24")  # Debian's 23.0 finds conflicts where there are none
+    run(*pip, "pip>=24")  # older ones resolve otherwise
     run(*pip, first, cwd=ROOT)
     run(*pip, *wanted, cwd=ROOT)
     ready.write_text(now)
