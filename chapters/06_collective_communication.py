@@ -53,7 +53,7 @@ plt.rcParams.update(
 # > over one InfiniBand NDR port, 400 Gb/s and 1.5 µs per message.
 
 # %%
-M = 2 * LLAMA2_70B
+M = 2 * LLAMA2_70B.P
 print(f"gradient {M / GB:.0f} GB; one link carries {NDR.beta / GB:.0f} GB/s")
 
 # %% [markdown]
@@ -620,9 +620,9 @@ for k in range(len(sizes)):
 # From 4 MB on the bytes decide, and the line holds best there.  Near 1 MB it usually
 # asks too much: a tensor that fits in a cache moves faster than a large one, which is
 # why the fit left them out.  Small sizes are a constant plus the scheduler's noise.
-# On two quiet cores, six runs missed the 32 MB by at most 7 %.  Of eight with other
-# jobs on the same cores, six came within 13 %; the other two missed by 21 and 41 %.
-# A fit is a statement about a range, and about a machine left alone.
+# On two idle cores, six runs missed the 32 MB by at most 14 %.  Six more shared the
+# cores with two busy loops, and missed it by at most 13 %.
+# A fit speaks for a range of sizes, on the machine that gave it.
 #
 # Now four processes, predicted from two by the ring law.
 

@@ -1,13 +1,11 @@
 """Run one function on N local processes that can talk to each other."""
 
-import multiprocessing as mp
 import os
 import pickle
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from .units import Seconds
@@ -23,68 +21,33 @@ def run(f: Callable[..., Any], N: int, *args: Any, timeout: Seconds = 60.0) -> A
     """
     if N < 1:
         raise ValueError(f"at least one process, not N = {N}")
-    context = mp.get_context("fork")
-    pipes = [context.Pipe(duplex=False) for _ in range(N)]
     with tempfile.TemporaryDirectory() as folder:
-        ranks = [
-            context.Process(target=_rank, args=(pipes, folder, f, r, N, args))
-            for r in range(N)
-        ]
-        try:
-            for p in ranks:
-                p.start()
-            for _, send in pipes:
-                send.close()
-            return _collect([receive for receive, _ in pipes], timeout)
-        finally:
-            for p in ranks:
-                p.kill()
-                p.join()
+        _wait(_rank, (folder, f, N, args), N, timeout)
+        return [pickle.loads(Path(folder, f"{r}").read_bytes()) for r in range(N)]
 
 
-def _collect(pipes: list[Connection], timeout: Seconds) -> list[Any]:
-    results: dict[Connection, Any] = {}
+def _wait(f: Callable[..., Any], args: Any, N: int, timeout: Seconds) -> None:
+    """Fork N ranks and wait for all; leave none behind."""
+    from torch.multiprocessing.spawn import ProcessException, start_processes
+
     end = time.monotonic() + timeout
-    while len(results) < len(pipes):
-        ready = wait([p for p in pipes if p not in results], end - time.monotonic())
-        if not ready:
-            raise TimeoutError(f"{len(pipes) - len(results)} ranks after {timeout} s")
-        for p in ready:
-            assert isinstance(p, Connection)
-            try:
-                ok, value = pickle.loads(p.recv_bytes())
-            except EOFError:
-                ok, value = False, "the process died"
-            if not ok:
-                raise RuntimeError(f"rank {pipes.index(p)} failed: {value}")
-            results[p] = value
-    return [results[p] for p in pipes]
-
-
-def _rank(
-    pipes: list[tuple[Connection, Connection]],
-    folder: str,
-    f: Callable[..., Any],
-    rank: int,
-    N: int,
-    args: tuple[Any, ...],
-) -> None:
-    for r, (receive, send) in enumerate(pipes):  # so that a death closes its pipe
-        receive.close()
-        if r != rank:
-            send.close()
+    fork = {"join": False, "start_method": "fork"}
+    ranks = start_processes(f, args, N, **fork)  # type: ignore[no-untyped-call]
     try:
-        answer = (True, _in_group(folder, f, rank, N, args))
-        message = pickle.dumps(answer)
-    except BaseException:
-        message = pickle.dumps((False, traceback.format_exc(limit=-3)))
-    pipes[rank][1].send_bytes(message)
-    os._exit(0)  # a forked notebook kernel must not run its parent's clean-up
+        while not ranks.join(max(end - time.monotonic(), 0)):
+            if time.monotonic() > end:
+                late = sum(p.is_alive() for p in ranks.processes)
+                raise TimeoutError(f"{late} ranks after {timeout} s")
+    except ProcessException as e:
+        raise RuntimeError(f"rank {e.error_index} failed: {e.msg}") from None
+    finally:
+        for p in ranks.processes:
+            p.kill()
+            p.join()
 
 
-def _in_group(
-    folder: str, f: Callable[..., Any], rank: int, N: int, args: tuple[Any, ...]
-) -> Any:
+def _rank(rank: int, folder: str, f: Callable[..., Any], N: int, args: Any) -> None:
+    """Run f in this new process, in the group, and leave its result in the folder."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     import torch
     import torch.distributed as dist
@@ -94,13 +57,8 @@ def _in_group(
     gpus = torch.cuda.device_count() >= N and not used
     if gpus:
         torch.cuda.set_device(rank)
-    dist.init_process_group(
-        "nccl" if gpus else "gloo",
-        init_method=f"file://{folder}/meeting",
-        rank=rank,
-        world_size=N,
-    )
-    try:
-        return f(rank, N, *args)
-    finally:
-        dist.destroy_process_group()
+    backend, meeting = "nccl" if gpus else "gloo", f"file://{folder}/meeting"
+    dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=N)
+    Path(folder, f"{rank}").write_bytes(pickle.dumps(f(rank, N, *args)))
+    dist.destroy_process_group()
+    os._exit(0)  # a forked notebook kernel must not run its parent's clean-up

@@ -10,30 +10,79 @@ are plain floats; they state a signature's units, and ``tests/test_units.py``
 rescales the base units to prove each law against them.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
+
+import numpy as np
 
 # -- numbers to multiply by; prefixes are decimal unless they end in iB ------
 ns, us, ms, second = 1e-9, 1e-6, 1e-3, 1.0
-minute, hour, day, year = 60.0, 3_600.0, 86_400.0, 31_557_600.0
+minute, hour, day, week, year = 60.0, 3_600.0, 86_400.0, 604_800.0, 31_557_600.0
+month = year / 12
 KB, MB, GB, TB, PB = 1e3, 1e6, 1e9, 1e12, 1e15
 KiB, MiB, GiB, TiB = 2.0**10, 2.0**20, 2.0**30, 2.0**40
-Gbps, Tbps = 1e9 / 8, 1e12 / 8
-TFLOP, PFLOP, EFLOP = 1e12, 1e15, 1e18
-kW, MW, kWh, MWh = 1e3, 1e6, 3.6e6, 3.6e9
-gram, tonne = 1e-3, 1e3
+bit, Mbps, Gbps, Tbps = 1 / 8, 1e6 / 8, 1e9 / 8, 1e12 / 8
+GFLOP, TFLOP, PFLOP, EFLOP = 1e9, 1e12, 1e15, 1e18
+pJ, nJ, uJ, mJ = 1e-12, 1e-9, 1e-6, 1e-3
+uW, mW, watt, kW, MW, GW = 1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9
+Wh, kWh, MWh, GWh = 3.6e3, 3.6e6, 3.6e9, 3.6e12
+gram, kilogram, tonne = 1e-3, 1.0, 1e3
+litre, dollar, million = 1e-3, 1.0, 1e6
 
-# -- names to annotate with --------------------------------------------------
+# -- names to annotate with: the unit, then the range where one is meant ------
 Seconds = Annotated[float, "s"]
+PerSecond = Annotated[float, "1/s"]
 Bytes = Annotated[float, "B"]
 BytesPerSecond = Annotated[float, "B/s"]
 Flop = Annotated[float, "FLOP"]
 FlopPerSecond = Annotated[float, "FLOP/s"]
 FlopPerByte = Annotated[float, "FLOP/B"]
+BytesPerFlop = Annotated[float, "B/FLOP"]
 Joules = Annotated[float, "J"]
+JoulesPerByte = Annotated[float, "J/B"]
+JoulesPerFlop = Annotated[float, "J/FLOP"]
 Watts = Annotated[float, "J/s"]
 Kilograms = Annotated[float, "kg"]
+KilogramsPerSecond = Annotated[float, "kg/s"]
+KilogramsPerJoule = Annotated[float, "kg/J"]
 Dollars = Annotated[float, "$"]
-Fraction = Annotated[float, "1"]
+DollarsPerSecond = Annotated[float, "$/s"]
+DollarsPerByte = Annotated[float, "$/B"]
+DollarsPerByteSecond = Annotated[float, "$/B/s"]
+DollarsPerJoule = Annotated[float, "$/J"]
+DollarsPerKilogram = Annotated[float, "$/kg"]
+CubicMetres = Annotated[float, "m3"]
+Ratio = Annotated[float, "1"]
+Fraction = Annotated[float, "1", (0.0, 1.0)]
+
+
+def every(condition: Any) -> bool:
+    """Say whether a comparison holds everywhere; quick for plain numbers.
+
+    >>> every(3 > 2), every(np.array([3, 1]) > 2), every(float("nan") > 2)
+    (True, False, False)
+    """
+    return condition if condition is True else bool(np.all(condition))
+
+
+def positive(*amounts: Any) -> None:
+    """Raise ValueError unless every amount is above 0; NaN is not."""
+    for x in amounts:
+        if not every(x > 0):
+            raise ValueError(f"needs something above 0, not {x}")
+
+
+def share(*shares: Any) -> None:
+    """Raise ValueError unless every share lies between 0 and 1, ends included."""
+    for x in shares:
+        if not (every(x >= 0) and every(x <= 1)):
+            raise ValueError(f"a share lies between 0 and 1, not at {x}")
+
+
+def count(*counts: Any) -> None:
+    """Raise ValueError unless every count is 1 or more."""
+    for n in counts:
+        if not every(n >= 1):
+            raise ValueError(f"needs 1 or more, not {n}")
 
 
 def si(x: float, unit: str = "") -> str:

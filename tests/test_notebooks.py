@@ -45,7 +45,7 @@ def test_nbval_would_compare_every_cell(stem):
     code = [c for c in committed("chapters", stem).cells if c.cell_type == "code"]
     assert all(c.execution_count for c in code)
     compared = [c for c in code if VARIES not in c.metadata.get("tags", [])]
-    assert sum(bool(c.outputs) for c in compared) >= len(CHAPTERS) * 8
+    assert sum(bool(c.outputs) for c in compared) >= 8
     said = [c for c in code if "print(" in c.source]
     assert all(c.outputs for c in said)
 

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-CODE = ["mlsyscore", "autograder", "tools", "tests", "chapters", "labs"]
+CODE = ["mlsyscore", "autograder", "tools", "tests", "benchmarks", "chapters", "labs"]
 STEPS = [
     ["ruff", "check", *CODE],
-    ["ruff", "format", "--check", "mlsyscore", "autograder", "tools", "tests"],
+    ["ruff", "format", "--check", *CODE[:5]],
     ["mypy"],
     ["pytest", "-q", "--nbval", "--nbval-cell-timeout", "60", "notebooks/chapters"],
     ["pytest", "-q", "-n", "2", "--dist", "loadscope", "tests", "mlsyscore"],
