@@ -1,4 +1,4 @@
-"""The command line: release, collect, grade, report, doctor."""
+"""The command line: new, release, collect, grade, report, doctor."""
 
 import argparse
 import shutil
@@ -7,7 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import collect, grade, report, sandbox
+from . import collect, grade, new, report, sandbox
+
+PATIENCE = 60  # seconds for a jail to start
 
 
 def doctor() -> str:
@@ -18,10 +20,13 @@ def doctor() -> str:
                 sandbox.command([sys.executable, "-c", "pass"], Path(folder)),
                 check=True,
                 capture_output=True,
-                timeout=60,
+                timeout=PATIENCE,
             )
         except subprocess.CalledProcessError as e:
             raise RuntimeError(f"bubblewrap does not run here: {e.stderr!r}") from None
+        except subprocess.TimeoutExpired as e:
+            slow = f"took over {e.timeout:g} s to start Python; is the machine busy?"
+            raise RuntimeError(f"bubblewrap {slow}") from None
     return (
         f"jail: {shutil.which('bwrap')}; no network, no files, time and memory bounded"
     )
@@ -33,13 +38,14 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--course", type=Path, default=Path("build/course"))
     add = parser.add_subparsers(dest="command", required=True).add_parser
     add("doctor", help="say what this machine can enforce")
+    add("new", help="start a chapter and its lab").add_argument("name", help="NN_slug")
     add("release", help="make a lab's student notebook").add_argument("lab", type=Path)
     take = add("collect", help="take what an LMS hands out: a folder or a zip")
     take.add_argument("lab")
     take.add_argument("download", type=Path)
     take.add_argument("--roster", type=Path, required=True)
     add("grade", help="grade what is new").add_argument("lab")
-    tell = add("report", help="write grades.csv and each student's feedback")
+    tell = add("report", help="write LAB.csv and each student's feedback")
     tell.add_argument("lab")
     try:
         return run(parser.parse_args(words))
@@ -54,6 +60,8 @@ def run(given: argparse.Namespace) -> int:
     match given.command:
         case "doctor":
             print(doctor())
+        case "new":
+            print(*new.start(given.name, Path()), sep="\n")
         case "release":
             print(grade.release(given.lab, course))
         case "collect":
@@ -68,13 +76,11 @@ def run(given: argparse.Namespace) -> int:
             print("\n".join(troubles) or "all graded")
             return int(bool(troubles))
         case "report":
-            here = course.glob(f"submitted/*/{given.lab}")
-            names = sorted(p.parent.name for p in here)
-            report.write(
-                report.table(given.lab, course, names), course / f"{given.lab}.csv"
-            )
-            for student in names:
-                print(report.feedback(given.lab, course, student))
+            rows = report.table(given.lab, course, report.everyone(given.lab, course))
+            report.write(rows, course / f"{given.lab}.csv")
+            troubles = report.pages(given.lab, course, rows)
+            print(course / f"{given.lab}.csv", *troubles, sep="\n")
+            return int(bool(troubles))
     return 0
 
 

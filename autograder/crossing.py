@@ -12,21 +12,34 @@ from typing import Any
 
 import numpy as np
 
+from .inside import BITS
+
 Ask = Callable[[str], Any]  # run code in the jail and return the JSON it shows
+INSIDE = "__import__('_inside')"  # a name that the student may rebind is not used
 
 
 class Remote:
-    """A function that lives in the jail.  Calling it sends plain data both ways."""
+    """A function that lives in the jail.  Calling it sends plain data both ways.
 
-    def __init__(self, name: str, ask: Ask, world: dict[str, Any]) -> None:
-        self.__name__, self._ask, self._world = name, ask, world
+    why: what is wrong with the name, where it holds neither a function nor plain data.
+    """
+
+    def __init__(
+        self, name: str, ask: Ask, world: dict[str, Any], why: str | None = None
+    ) -> None:
+        self.__name__, self._ask, self._world, self._why = name, ask, world, why
+
+    def __repr__(self) -> str:
+        return f"{self.__name__} is {self._why or 'a function'}"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it there; return its value, or raise the error that it raised."""
+        if self._why:
+            raise TypeError(repr(self))
         file = io.BytesIO()
         _Names(file, self._world).dump((self, args, kwargs))
         message = base64.b64encode(file.getvalue()).decode()
-        return outcome(self._ask(f"_inside.call({message!r}, globals())"))
+        return outcome(self._ask(f"{INSIDE}.call({message!r}, globals())"))
 
 
 class _Names(pickle.Pickler):
@@ -48,11 +61,11 @@ def outcome(answer: Any) -> Any:
     """Return the value in an answer, or raise its error as the same builtin type."""
     if isinstance(answer, dict) and set(answer) == {"value"}:
         return thaw(answer["value"])
-    try:
-        name, text = answer["error"]
-        kind = getattr(builtins, name, None)
-    except (KeyError, TypeError, ValueError, IndexError):
-        raise RuntimeError("your code sent no readable answer") from None
+    match answer:
+        case {"error": [str(name), str(text)]}:
+            kind = getattr(builtins, name, None)
+        case _:
+            raise RuntimeError("your code sent no readable answer")
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         raise RuntimeError(f"your code raised {name}: {text}")
     try:
@@ -68,7 +81,7 @@ def thaw(x: Any) -> Any:
         return _thaw(x)
     except RecursionError:
         raise RuntimeError("your code sent an answer that is nested too deep") from None
-    except (KeyError, TypeError, ValueError, AttributeError, ImportError) as e:
+    except Exception as e:  # forged data may raise whatever it likes
         raise RuntimeError(f"your code sent an unreadable answer: {e}") from None
 
 
@@ -77,7 +90,7 @@ def _thaw(x: Any) -> Any:
         return x
     ((kind, body),) = x.items()
     match kind:
-        case "int":
+        case "int" if len(body) < BITS // 4 + 4:
             return int(body, 16)
         case "float":
             return float.fromhex(body)
@@ -90,9 +103,7 @@ def _thaw(x: Any) -> Any:
         case "array":
             return _array(*body)
         case "tensor":
-            import torch
-
-            return torch.from_numpy(np.array(_thaw(body)))
+            return _tensor(*body)
         case "thing":
             return _thing(*body)
     raise ValueError(f"{kind!r} is no kind of plain data")
@@ -104,6 +115,15 @@ def _array(dtype: str, shape: list[int], data: str) -> Any:
         raise ValueError(f"{len(raw)} bytes are no {dtype} array of shape {shape}")
     array = np.frombuffer(raw, kind).reshape(shape)
     return array.copy() if shape else array[()]
+
+
+def _tensor(dtype: str, array: Any) -> Any:
+    import torch
+
+    kind = getattr(torch, dtype)
+    if not isinstance(kind, torch.dtype):
+        raise ValueError(f"{dtype!r} is no dtype of torch")
+    return torch.from_numpy(np.array(_thaw(array))).to(kind)
 
 
 def _thing(module: str, name: str, fields: dict[str, Any]) -> Any:

@@ -6,9 +6,16 @@ import logging
 import os
 import sys
 import warnings
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    ProcessPoolExecutor,
+    as_completed,
+)
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbgrader.apps import NbGraderAPI
@@ -68,26 +75,53 @@ def _judge(course: Path, lab: str, student: str) -> str:
     return student
 
 
+def submitted(lab: str, course: Path) -> list[str]:
+    """Return the students whose notebook of a lab was taken."""
+    here = course.glob(f"submitted/*/{lab}/{lab}.ipynb")
+    return sorted(p.parent.parent.name for p in here)
+
+
 def grade(lab: str, course: Path, workers: Executor | None = None) -> list[str]:
     """Grade what is submitted and not yet graded; return who could not be, and why.
 
     Workers run the notebooks; this process alone writes the gradebook.  Killed and
     started again it goes on where it was.
     """
-    names = sorted(p.parent.name for p in course.glob(f"submitted/*/{lab}"))
-    todo = [s for s in names if not _done(course, lab, s)]
+    todo = [s for s in submitted(lab, course) if not _done(course, lab, s)]
     troubles: list[str] = []
-    with workers or ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        runs = {pool.submit(_judge, course, lab, s): s for s in todo}
-        book = api(course)
-        for count, run in enumerate(as_completed(runs), 1):
-            student = runs[run]
-            trouble = run.exception() or _write(book, lab, student, course)
-            if trouble:
-                troubles.append(f"{student}: {trouble}")
-            print(f"\r{lab}: {count} of {len(todo)} graded", end="", file=sys.stderr)
+    book = api(course)
+    for count, (student, trouble) in enumerate(_judged(course, lab, todo, workers), 1):
+        trouble = trouble or _write(book, lab, student, course)
+        if trouble:
+            troubles.append(f"{student}: {trouble}")
+        print(f"\r{lab}: {count} of {len(todo)} graded", end="", file=sys.stderr)
     print(file=sys.stderr)
     return troubles
+
+
+def _pool(size: int | None = None) -> Executor:
+    return ProcessPoolExecutor(size, mp_context=get_context("spawn"))
+
+
+def _judged(
+    course: Path, lab: str, todo: list[str], workers: Executor | None
+) -> Iterator[tuple[str, Any]]:
+    """Judge each in a worker; yield what went wrong.
+
+    A submission that kills its worker takes the others' with it; these are tried
+    again, each alone.
+    """
+    broken: list[str] = []
+    with workers or _pool() as pool:
+        runs = {pool.submit(_judge, course, lab, s): s for s in todo}
+        for run in as_completed(runs):
+            if isinstance(run.exception(), BrokenExecutor):
+                broken.append(runs[run])
+            else:
+                yield runs[run], run.exception()
+    for student in broken:
+        with _pool(1) as alone:
+            yield student, alone.submit(_judge, course, lab, student).exception()
 
 
 def _marker(course: Path, lab: str, student: str) -> Path:
@@ -110,7 +144,10 @@ def _stamp(course: Path, lab: str, student: str) -> list[str]:
 
 def _write(book: NbGraderAPI, lab: str, student: str, course: Path) -> str | None:
     """Let nbgrader read the grades into its gradebook; return what went wrong."""
-    stamp = _stamp(course, lab, student)
+    try:
+        stamp = _stamp(course, lab, student)
+    except OSError as e:
+        return f"its notebook is gone: {e}"
     wrote = book.autograde(lab, student, force=True, create=True)
     if not wrote["success"]:
         return str(wrote.get("error") or wrote["log"])[-2000:]

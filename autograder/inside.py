@@ -11,47 +11,83 @@ import pickle
 import sys
 from typing import Any
 
-DEEP, LARGE = 20, 64 << 20  # levels of nesting; bytes of one array
+DEEP, LARGE = 20, 64 << 20  # levels of nesting; bytes of one answer
+BITS = 14_000  # of an integer; Python refuses to print a longer one
+ITEM = 64  # bytes that a number takes as JSON, or a little less
+KINDS = {k: k.__name__ for k in (list, tuple, set, frozenset)}
 KEY = "application/x-mlsyscore+json"
 
 
-def plain(x: Any, depth: int = 0) -> Any:
+class Room:
+    """What is left of the bytes that one answer may take."""
+
+    def __init__(self) -> None:
+        self.left = LARGE
+
+    def take(self, size: int) -> None:
+        """Take some; raise TypeError when nothing is left."""
+        self.left -= size
+        if self.left < 0:
+            raise TypeError(f"a value of more than {LARGE >> 20} MiB, the limit")
+
+
+def plain(x: Any, room: Room | None = None, depth: int = 0) -> Any:
     """Turn a value into JSON; raise TypeError for what is not plain data."""
+    room = room or Room()
     if depth > DEEP:
         raise TypeError(f"a value nested more than {DEEP} deep")
+
+    def within(v: Any) -> Any:
+        return plain(v, room, depth + 1)
+
     if x is None or isinstance(x, bool):
         return x
     if isinstance(x, str):
-        return str.__str__(x)[:LARGE]
+        room.take(6 * str.__len__(x))  # JSON may write six characters for one
+        return str.__str__(x)
     if isinstance(x, bytes):
-        return {"bytes": base64.b64encode(x[:LARGE]).decode()}
+        room.take(bytes.__len__(x))
+        return {"bytes": base64.b64encode(x).decode()}
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
-        x = x.detach().cpu()
-        return {"tensor": plain((x.float() if x.is_floating_point() else x).numpy())}
+        return _tensor(x.detach().cpu(), room)
     if numpy is not None and isinstance(x, numpy.ndarray | numpy.generic):
-        return {"array": _array(numpy.asarray(x))}
+        return {"array": _array(numpy.asarray(x), room)}
     if isinstance(x, int):
+        if int.bit_length(x) > BITS:
+            raise TypeError(f"an integer of more than {BITS} bits, the limit")
         return {"int": hex(int.__index__(x))}
     if isinstance(x, float):
         return {"float": float.hex(x)}
-    if isinstance(x, list | tuple | set | frozenset):
-        return {type(x).__mro__[-2].__name__: [plain(v, depth + 1) for v in x]}
+    for kind, word in KINDS.items():
+        if isinstance(x, kind):
+            room.take(ITEM * kind.__len__(x))
+            return {word: [within(v) for v in kind.__iter__(x)]}
     if isinstance(x, dict):
-        pairs = [[plain(k, depth + 1), plain(v, depth + 1)] for k, v in x.items()]
-        return {"dict": pairs}
+        room.take(2 * ITEM * dict.__len__(x))
+        return {"dict": [[within(k), within(v)] for k, v in dict.items(x)]}
     if dataclasses.is_dataclass(x) and type(x).__module__.startswith("mlsyscore."):
-        fields = {f.name: plain(getattr(x, f.name)) for f in dataclasses.fields(x)}
+        fields = {f.name: within(getattr(x, f.name)) for f in dataclasses.fields(x)}
         return {"thing": [type(x).__module__, type(x).__name__, fields]}
     raise TypeError(f"an object of type {type(x).__name__}, which is no plain data")
 
 
-def _array(x: Any) -> list[Any]:
+def _array(x: Any, room: Room) -> list[Any]:
     if x.dtype.kind not in "biufcU":
         raise TypeError(f"an array of {x.dtype}, which is no plain data")
-    if x.nbytes > LARGE:
-        raise TypeError(f"an array of {x.nbytes} bytes; the limit is {LARGE}")
+    room.take(x.nbytes)
     return [x.dtype.str, list(x.shape), base64.b64encode(x.tobytes()).decode()]
+
+
+def _tensor(x: Any, room: Room) -> Any:
+    import numpy
+    import torch
+
+    kind = str(x.dtype).removeprefix("torch.")
+    if not hasattr(numpy, kind):  # bfloat16 and its kind fit into float32
+        room.take(4 * x.numel())
+        x = x.to(torch.float32)
+    return {"tensor": [kind, {"array": _array(x.numpy(), room)}]}
 
 
 class _Arguments(pickle.Unpickler):
@@ -65,25 +101,33 @@ class _Arguments(pickle.Unpickler):
 
 def call(message: str, names: dict[str, Any]) -> None:
     """Call one of the student's functions; show its answer, or its error, as JSON."""
-    f, args, kwargs = _Arguments(base64.b64decode(message), names).load()
     try:
+        f, args, kwargs = _Arguments(base64.b64decode(message), names).load()
         answer = {"value": plain(f(*args, **kwargs))}
     except BaseException as e:
-        answer = {"error": [type(e).__name__, str(e)[:2000]]}
+        answer = _error(e)
     _show(answer)
 
 
 def describe(wanted: list[str], names: dict[str, Any]) -> None:
     """Show what each wanted name holds: something to call, or a value."""
     held: dict[str, Any] = {}
+    room = Room()  # of all together, since they cross together
     for name in wanted:
         if name in names:
+            before, value = room.left, names[name]
             try:
-                value = names[name]
-                held[name] = None if callable(value) else {"value": plain(value)}
+                held[name] = None if callable(value) else {"value": plain(value, room)}
             except BaseException as e:
-                held[name] = {"error": [type(e).__name__, str(e)[:2000]]}
+                room.left, held[name] = before, _error(e)
     _show({"value": held})
+
+
+def _error(e: BaseException) -> dict[str, Any]:
+    try:
+        return {"error": [type(e).__name__, str(e)[:2000]]}
+    except BaseException:
+        return {"error": [type(e).__name__, "its message cannot be shown"]}
 
 
 def _show(answer: Any) -> None:

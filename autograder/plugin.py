@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ def configure(c: Any) -> None:
         steps.ClearHiddenTests,
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
+    c.HTMLExporter.sanitize_html = True  # of feedback and of formgrader's pages
+    c.HTMLExporter.filters = {"markdown2html": "autograder.pages.markdown"}
 
 
 def key(nb: NotebookNode, master: NotebookNode) -> str:
@@ -54,7 +56,7 @@ def judged(nb: NotebookNode, master: NotebookNode, cache: Path) -> Any:
     if not file.exists():
         outputs = evidence.run(nb, master)
         cache.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(f".{os.getpid()}")
+        draft = file.with_suffix(f".{uuid.uuid4()}")
         draft.write_text(json.dumps(outputs))
         draft.replace(file)  # whole or not at all
     return json.loads(file.read_text())

@@ -5,9 +5,17 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 
-from .grade import api
+from .grade import api, submitted
+from .students import roster
 
-DANGER = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run these
+DANGER = tuple("=+-@＝＋－＠\t\r\n|%")  # at the start, a spreadsheet would run these
+
+
+def everyone(lab: str, course: Path) -> list[str]:
+    """Return the students of the roster and whoever else handed in."""
+    file = course / "roster.csv"
+    listed = list(roster(file)) if file.exists() else []
+    return [*listed, *(s for s in submitted(lab, course) if s not in listed)]
 
 
 def table(lab: str, course: Path, names: list[str]) -> list[dict[str, str]]:
@@ -32,14 +40,15 @@ def table(lab: str, course: Path, names: list[str]) -> list[dict[str, str]]:
 def write(rows: list[dict[str, str]], file: Path) -> None:
     """Write rows as CSV that no spreadsheet takes for a formula."""
     columns = list(dict.fromkeys(k for row in rows for k in row))
-    safe = [
-        {k: f"'{v}" if v.startswith(DANGER) else v for k, v in row.items()}
-        for row in rows
-    ]
+    safe = [{_safe(k): _safe(v) for k, v in row.items()} for row in rows]
     with file.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, columns, restval="")
+        writer = csv.DictWriter(out, [_safe(c) for c in columns], restval="")
         writer.writeheader()
         writer.writerows(safe)
+
+
+def _safe(cell: str) -> str:
+    return f"'{cell}" if cell.lstrip(" ").startswith(DANGER) else cell
 
 
 def feedback(lab: str, course: Path, student: str) -> Path:
@@ -52,3 +61,15 @@ def feedback(lab: str, course: Path, student: str) -> Path:
     if not made["success"]:
         raise RuntimeError(f"no feedback for {student}: {made['log']}")
     return page
+
+
+def pages(lab: str, course: Path, rows: list[dict[str, str]]) -> list[str]:
+    """Write the feedback of all who were graded; return whose failed, and why."""
+    troubles = []
+    for row in rows:
+        if "points" in row:
+            try:
+                feedback(lab, course, row["student"])
+            except RuntimeError as e:
+                troubles.append(str(e))
+    return troubles

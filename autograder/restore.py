@@ -6,13 +6,33 @@ nbgrader's metadata, else by its id, else by the marker in its first line.
 
 import copy
 import re
+from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from .evidence import name, role
+from .pages import text
 
 MARK = re.compile(r"^# \[(?:answer|probe|check|set-up): ([a-z0-9-]+)")
+
+
+def tidy(cell: dict[str, Any]) -> NotebookNode:
+    """Make a cell anew, from whatever JSON, with its kind, its source, its names."""
+    source = cell.get("source")
+    lines = source if isinstance(source, list) else [source]
+    new = new_code_cell if cell.get("cell_type") == "code" else new_markdown_cell
+    fresh, marks = new("".join(map(text, lines))), _mapping(cell.get("metadata"))
+    fresh.metadata.id = text(marks.get("id"))
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text(cell.get("id"))):
+        fresh.id = cell["id"]
+    if grade_id := text(_mapping(marks.get("nbgrader")).get("grade_id")):
+        fresh.metadata.nbgrader = NotebookNode(grade_id=grade_id)
+    return fresh
+
+
+def _mapping(x: Any) -> dict[str, Any]:
+    return x if isinstance(x, dict) else {}
 
 
 def known(cell: NotebookNode, lab: dict[str, NotebookNode]) -> str | None:
@@ -41,7 +61,7 @@ def restore(nb: NotebookNode, released: NotebookNode) -> tuple[NotebookNode, lis
     cells: list[NotebookNode] = []
     place: dict[str, int] = {}
     before: str | None = None
-    for cell in nb.cells:
+    for cell in map(tidy, nb.cells):
         key = known(cell, lab) or _essay_after(before, cell, lab)
         before = key
         if key is None:

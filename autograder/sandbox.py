@@ -1,7 +1,9 @@
-"""The jail: a Jupyter kernel that sees no network, no files and no clock but ours.
+"""The jail: a Jupyter kernel without a network, that sees only files given to it.
 
-The kernelspec of the student's kernel names the provisioner below, so nbclient and
-nbgrader launch it as they launch any other.  Bubblewrap makes the jail.
+Bubblewrap makes it; a watcher and limits bound its memory, processes and files, and
+whoever runs its cells bounds their time.  A kernelspec whose metadata names the
+provisioner below, ``mlsys-jail``, is launched in the jail by any jupyter_client;
+``autograder.jail`` makes one in memory, and none is installed.
 """
 
 import contextlib
@@ -20,6 +22,7 @@ import psutil
 from jupyter_client.provisioning import LocalProvisioner
 
 MEMORY, FILES, PROCESSES = 8 << 30, 256 << 20, 200  # bytes, bytes, processes
+SOCKETS = {"kernel.json", *(f"kernel-{i}" for i in range(1, 6))}
 INSTALL = "apt-get install bubblewrap"
 
 
@@ -39,8 +42,9 @@ def command(inside: list[str], folder: Path) -> list[str]:
         *["--cap-drop", "ALL", "--disable-userns", "--die-with-parent"],
         *["--new-session", "--clearenv", "--proc", "/proc", "--dev", "/dev"],
         *["--size", str(FILES), "--tmpfs", "/tmp"],
+        *["--size", str(FILES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
         *[word for path in seen for word in ("--ro-bind-try", path, path)],
-        *["--bind", str(folder), str(folder), "--chdir", "/tmp"],
+        *["--bind", str(folder), str(folder), "--remount-ro", "/", "--chdir", "/tmp"],
         *["--setenv", "HOME", "/tmp", "--setenv", "PATH", os.defpath],
         *["--setenv", "PYTHONPATH", str(Path(__file__).parents[1])],
         *["--setenv", "GLOO_SOCKET_IFNAME", "lo"],
@@ -55,15 +59,17 @@ def limits() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def watch(jail: psutil.Process) -> None:
-    """Kill a jail whose processes together outgrow its limits.
+def watch(jail: psutil.Process, folder: Path) -> None:
+    """Kill a jail whose processes together outgrow its limits, or that litters.
 
     A limit on each process does not bound their number, and root has none at all.
+    The folder of the sockets is the machine's own disk: nothing else may lie there.
     """
-    with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
         while jail.is_running() and jail.status() != psutil.STATUS_ZOMBIE:
             inside = jail.children(recursive=True)
-            if len(inside) > PROCESSES or sum(map(_memory, inside)) > MEMORY:
+            litter = not set(os.listdir(folder)) <= SOCKETS
+            if litter or len(inside) > PROCESSES or sum(map(_memory, inside)) > MEMORY:
                 jail.kill()
             time.sleep(0.2)
 
@@ -95,10 +101,10 @@ class JailProvisioner(LocalProvisioner):
         """Start the jail, and someone who watches it."""
         connection = await super().launch_kernel(cmd, **kwargs)
         jail = psutil.Process(self.process.pid)
-        threading.Thread(target=watch, args=[jail], daemon=True).start()
+        threading.Thread(target=watch, args=[jail, self.folder], daemon=True).start()
         return connection
 
     async def cleanup(self, restart: bool = False) -> None:
         """Remove the sockets with the kernel."""
         await super().cleanup(restart)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        subprocess.run(["rm", "-rf", self.folder], check=False)  # however deep

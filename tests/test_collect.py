@@ -2,10 +2,13 @@
 
 import copy
 import json
+import os
 import zipfile
 
 import nbformat
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder import collect
@@ -133,9 +136,9 @@ def test_no_file_stops_the_others(tmp_path, course, done):
         },
     )
     assert lines["lovelace_01.ipynb"][:2] == ("ada", True)
-    assert lines["bob_01.ipynb"] == ("bob", False, "not a notebook: NotJSONError")
+    assert lines["bob_01.ipynb"] == ("bob", False, "not a notebook: JSONDecodeError")
     assert lines["eve_01.ipynb"][:2] == ("?", False)
-    assert lines["ada_bob.ipynb"][:2] == ("?", False)
+    assert lines["ada_bob.ipynb"] == ("?", False, "names ada and bob; rename it")
     kept = course / "submitted/ada/01_lab/01_lab.ipynb"
     assert ANSWER in [c.source for c in nbformat.read(kept, 4).cells]
     assert not list(tmp_path.glob("ada_up*"))
@@ -157,8 +160,14 @@ def test_a_zip_bomb_is_cut_short(tmp_path, course, monkeypatch):
 def test_a_link_out_of_the_download_is_not_followed(tmp_path, course):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/bob.ipynb").symlink_to("/etc/passwd")
+    (tmp_path / "in/more").symlink_to(tmp_path)
+    (tmp_path / "in/round.ipynb").symlink_to("round.ipynb")
+    os.mkfifo(tmp_path / "in/pipe.ipynb")
     lines = collect.collect(tmp_path / "in", "01_lab", course, tmp_path / "roster.csv")
-    assert lines[0].what == "a link, not a file"
+    assert len(lines) == 4
+    assert {line.what for line in lines} == {
+        "cannot be read: a link or a device, not a file"
+    }
 
 
 @pytest.mark.parametrize(
@@ -168,3 +177,198 @@ def test_a_roster_that_cannot_be_used_is_refused(tmp_path, text, message):
     (tmp_path / "r.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         collect.roster(tmp_path / "r.csv")
+
+
+def members(tmp_path, course, damage):
+    """Collect a zip of three files, the middle one damaged; return lines by file."""
+    archive = tmp_path / "download.zip"
+    nb = (course / "release/01_lab/01_lab.ipynb").read_bytes()
+    with zipfile.ZipFile(archive, "w") as z:
+        for file in ("ada.ipynb", "bob.ipynb", "eve.ipynb"):
+            z.writestr(file, nb)
+    data = bytearray(archive.read_bytes())
+    with zipfile.ZipFile(archive) as z:
+        middle = z.getinfo("bob.ipynb")
+        entry = data.index(b"PK\x01\x02", z.start_dir + 1)
+    damage(data, middle.header_offset, entry)
+    archive.write_bytes(data)
+    (tmp_path / "roster.csv").write_text("id\nada\nbob\neve\n")
+    lines = collect.collect(archive, "01_lab", course, tmp_path / "roster.csv")
+    return {line.student: line for line in lines}
+
+
+def encrypted(data, local, entry):
+    data[local + 6] |= 1
+    data[entry + 8] |= 1
+
+
+def unknown_method(data, local, entry):
+    data[local + 8] = data[entry + 10] = 99
+
+
+def lzma_of_nonsense(data, local, entry):
+    data[local + 8] = data[entry + 10] = 14
+
+
+def deflate_of_nonsense(data, local, entry):
+    data[local + 8] = data[entry + 10] = 8
+
+
+def bit_flipped(data, local, entry):
+    data[local + 60] ^= 1
+
+
+def header_lost(data, local, entry):
+    data[local] = 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        encrypted,
+        unknown_method,
+        lzma_of_nonsense,
+        deflate_of_nonsense,
+        bit_flipped,
+        header_lost,
+    ],
+)
+def test_a_damaged_member_is_one_line_of_the_report(tmp_path, course, damage):
+    lines = members(tmp_path, course, damage)
+    assert lines["bob"].what.startswith("cannot be read: ")
+    assert lines["ada"].taken
+    assert lines["eve"].taken
+
+
+def test_what_is_no_zip_is_a_line_too(tmp_path, course):
+    (tmp_path / "all.zip").write_text("not a zip")
+    (line,) = collect.collect(
+        tmp_path / "all.zip", "01_lab", course, tmp_path / "roster.csv"
+    )
+    assert (line.file, line.taken) == ("all.zip", False)
+    assert "not a zip" in line.what
+
+
+def test_files_beyond_the_most_are_named(tmp_path, course, done, monkeypatch):
+    monkeypatch.setattr(collect, "MOST", 1)
+    good = nbformat.writes(done)
+    lines = taken(tmp_path, course, {"ada.ipynb": good, "bob.ipynb": good})
+    assert lines["ada.ipynb"][1]
+    assert lines["bob.ipynb"][1:] == (
+        False,
+        "over 1 files in one download; take it by itself",
+    )
+
+
+def test_a_file_name_forges_no_line_of_the_report(tmp_path, course):
+    lines = taken(tmp_path, course, {"bob\nada: a: taken\x1b[2K.ipynb": ""})
+    assert list(lines) == ["bob?ada: a: taken?[2K.ipynb"]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/bob\udcff.ipynb").write_text("")
+    lines = collect.collect(tmp_path / "in", "01_lab", course, tmp_path / "roster.csv")
+    assert lines[0].file == "bob?.ipynb"
+
+
+def students(tmp_path, text):
+    (tmp_path / "r.csv").write_text(text, encoding="utf-8")
+    return collect.roster(tmp_path / "r.csv")
+
+
+CLASS = """id,first,last,email
+a_love,Ada,Lovelace,ada@x.edu
+bob-b,Bob,Van der Berg,bob@x.edu
+cat,Jos\u00e9,Bob,
+d_1,Ada,Byron
+e1,Eve
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("a_love_01.ipynb", ["a_love"]),
+        ("A Love/01.ipynb", ["a_love"]),
+        ("Lovelace, Ada_123_01.ipynb", ["a_love"]),
+        ("van_der_berg_01.ipynb", ["bob-b"]),
+        ("bob-b-01.ipynb", ["bob-b"]),
+        ("Jose\u0301.ipynb", ["cat"]),
+        ("d 1.ipynb", ["d_1"]),
+        ("Ada.ipynb", []),
+        ("lovelaceada.ipynb", []),
+        ("der_van_berg.ipynb", []),
+        ("cat_byron.ipynb", ["cat", "d_1"]),
+        ("", []),
+        ("_" * 60_000, []),
+    ],
+)
+def test_a_path_names_a_student_by_whole_words_in_their_order(tmp_path, path, found):
+    assert collect.whose(path, students(tmp_path, CLASS)) == found
+
+
+def test_a_roster_with_short_long_and_empty_rows_is_read(tmp_path):
+    text = "first,id\nAda,ada,more,and more\n,\n\nBob,bob\n,-\n"
+    assert list(students(tmp_path, text)) == ["ada", "bob", "-"]
+    assert collect.whose("and-more.ipynb", students(tmp_path, text)) == ["ada"]
+    with pytest.raises(ValueError, match="line 2: ids may hold"):
+        students(tmp_path, "first,id\nAda\n")
+
+
+def test_the_roster_stays_with_the_course(tmp_path, course, done):
+    taken(tmp_path, course, {"ada.ipynb": nbformat.writes(done)})
+    assert (course / "roster.csv").read_text() == "id,name\nada,lovelace\nbob,\n"
+    collect.collect(tmp_path / "download.zip", "01_lab", course, course / "roster.csv")
+
+
+STRANGE = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters()),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "nbgrader", "grade_id", "x"]), inner)
+    ),
+    max_leaves=5,
+)
+
+
+def places(x, here=()):
+    """Every place in a JSON value, as the keys that lead to it."""
+    yield here
+    if isinstance(x, dict | list):
+        for key in x if isinstance(x, dict) else range(len(x)):
+            yield from places(x[key], (*here, key))
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_mangled_notebook_is_cleaned_or_refused(data, lab):
+    nb = json.loads(nbformat.writes(lab))
+    for _ in range(data.draw(st.integers(1, 4))):
+        *path, last = data.draw(st.sampled_from(list(places(nb))[1:]))
+        inside = nb
+        for key in path:
+            inside = inside[key]
+        inside[last] = data.draw(STRANGE)
+    try:
+        clean, _ = restore(collect.parse(json.dumps(nb).encode()), lab)
+    except ValueError:
+        return
+    nbformat.validate(clean)
+    nbformat.writes(clean).encode("utf-8")
+    assert {name(c) for c in lab.cells} <= {name(c) for c in clean.cells}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 10**5,
+        '{"nbformat": 4, "cells": [' + "{}," * 3000 + "{}]}",
+        '{"nbformat": 3, "worksheets": []}',
+        "1" * 5000,
+    ],
+)
+def test_what_is_too_deep_too_long_or_too_old_is_refused(text):
+    with pytest.raises(ValueError, match=r"cells|notebook"):
+        collect.parse(text.encode())

@@ -3,14 +3,19 @@
 import copy
 import re
 import shutil
+import time
+from typing import Generic, NamedTuple, TypeVar
 
+import nbformat
 import numpy as np
 import pytest
+import torch
 
-from autograder import evidence, sandbox
+from autograder import evidence, inside, jail, pages, sandbox
 from autograder.build import instructor
-from autograder.crossing import outcome, thaw
-from autograder.inside import plain
+from autograder.crossing import Remote, outcome, thaw
+from autograder.inside import KEY, plain
+from autograder.jail import Jail, Lost
 from mlsyscore.network import Link
 
 LAB = """# %%
@@ -24,7 +29,7 @@ def double(x):
 assert double(3) == 6, f"double(3) is 6, not {double(3)}"
 
 # %% check="double-array" points=1
-assert np.all(double(np.ones(2)) == 2), "each element counts"
+assert np.all(double(np.ones(2)) == 2), double(np.ones(2))
 
 # %% answer="half"
 def half(x):
@@ -34,6 +39,12 @@ def half(x):
 assert half(2) == 1
 """
 HONEST = "def double(x):\n    return 2 * x"
+PROGRESS = """
+import ipywidgets
+display(ipywidgets.IntProgress())
+shown = display(1, display_id="x")
+shown.update(2)
+"""
 
 pytestmark = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason="no jail here: apt-get install bubblewrap"
@@ -47,17 +58,22 @@ def lab(tmp_path_factory):
     return instructor(script)
 
 
-def failures(lab, source):
-    """Grade the lab with one answer replaced: failed check -> message."""
+def outputs(lab, source):
+    """Run the lab with one answer replaced: cell -> its outputs."""
     nb = copy.deepcopy(lab)
     (answer,) = (c for c in nb.cells if c.id == "double")
     answer.source = source
-    outputs = evidence.run(nb, lab)
+    found = evidence.run(nb, lab)
+    return {c.id: o for c, o in zip(nb.cells, found, strict=True)}
+
+
+def failures(lab, source):
+    """Grade the lab with one answer replaced: failed check -> message."""
     checks = [c for c in lab.cells if evidence.role(c) == "check"]
     return {
-        c.id: o[0].evalue
-        for c, o in zip(nb.cells, outputs, strict=True)
-        if c.id in {k.id for k in checks} and o and o[0].output_type == "error"
+        name: o[0].evalue
+        for name, o in outputs(lab, source).items()
+        if name in {k.id for k in checks} and o and o[0].output_type == "error"
     }
 
 
@@ -69,6 +85,9 @@ def failures(lab, source):
         "import sys\nprint('noise', file=sys.stderr)\ndouble = lambda x: x + x",
         HONEST + "\nprint('y' * 10**7)",
         HONEST + "\n1 / 0",
+        HONEST + "\n_inside = list = str = None\nexit()",
+        "get_ipython().run_line_magic('reset', '-f')\n" + HONEST,
+        HONEST + PROGRESS,
     ],
 )
 def test_a_right_answer_earns_its_points(lab, source):
@@ -107,6 +126,7 @@ def test_a_lie_earns_nothing(lab, source):
         ("return double(x)", "recursion"),
         ("return object()", "no plain data"),
         ("return [double]", "no plain data"),
+        ("return np.frombuffer(b'\\xff' * 4, '<U1')", "maximum character|not in range"),
         ("return input()", "input"),
         ("raise SystemExit", "SystemExit"),
         ("raise NotImplementedError()", ""),
@@ -136,6 +156,160 @@ def test_processes_may_not_hoard_together_what_one_may_not(lab, monkeypatch):
     assert "killed its kernel" in failures(lab, HOARD)["double-three"]
 
 
+NESTED = "double = []\nfor _ in range(10**5): double = [double]"
+LOOP = "double = Link(1.0, 2.0)\nobject.__setattr__(double, 'alpha', double)"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("double = object()", "double is an object of type object"),
+        ("import math as double", "double is an object of type module"),
+        ("double = [np.ones(7 * 10**6)] * 1000", "more than 64 MiB"),
+        (f"from mlsyscore.network import Link\n{LOOP}", "nested more than 20 deep"),
+        (NESTED, "nested more than 20 deep"),
+    ],
+)
+def test_a_value_that_cannot_cross_breaks_only_its_own_name(lab, source, message):
+    failed = failures(lab, source)
+    assert set(failed) == {"double-three", "double-array"}
+    assert message in failed["double-three"]
+
+
+SEND = """
+kernel = get_ipython().kernel
+def send(kind, content):
+    kernel.session.send(kernel.iopub_socket, kind, content, parent=kernel.get_parent())
+send("display_data", {"data": 5, "metadata": {}})
+send("display_data", {"data": {"text/plain": [{"a": 1}]}, "metadata": 3})
+send("display_data", {"data": {"text/plain": "a"}, "transient": {"display_id": {}}})
+send("display_data", {})
+send("status", {})
+send("stream", {"name": 7, "text": None})
+send("stream", {"name": "stdout", "text": {}})
+send("error", {"ename": [], "evalue": {}, "traceback": 5})
+send("comm_open", {"data": 1})
+send("what", b"[1]")
+send("what", b"[" * 10**5)
+send("stream", b"\\xff")
+"""
+
+
+def test_a_forged_message_stops_nobody(lab):
+    nb, shown = copy.deepcopy(lab), outputs(lab, f"{SEND}\n{HONEST}")
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = shown[cell.id]
+    nbformat.validate(nb)
+    assert shown["double-three"] == shown["half-two"] == []
+
+
+NO_REPLY = f"""
+{SEND}
+kernel.session.send(
+    kernel.shell_stream.socket, "execute_reply", b"[" * 10**5,
+    ident=kernel._parent_ident["shell"], parent=kernel.get_parent()
+)
+"""
+
+
+def test_bytes_that_are_no_reply_cost_only_their_own_cell(lab):
+    shown = outputs(lab, f"{NO_REPLY}\n{HONEST}")
+    assert "broke its kernel" in shown["double"][0].evalue
+    assert shown["half-two"] == []
+
+
+SHOW = """
+from IPython.display import display
+display({"text/html": "<b>x</b>", "image/svg+xml": "<svg/>", "text/plain": "kept"},
+    raw=True, metadata={"image/png": {"width": "1 onerror=alert()"}})
+display({"application/x-mlsyscore+json": {"value": 7}}, raw=True)
+display({"image/png": '"><script>'}, raw=True)
+print("b")
+"""
+
+
+def test_only_text_and_images_are_kept_of_what_a_cell_shows(lab):
+    first, second = outputs(lab, SHOW)["double"]
+    kinds = {first.output_type: first, second.output_type: second}
+    assert kinds["display_data"].data == {"text/plain": "kept"}
+    assert kinds["display_data"].metadata == {}
+    assert kinds["stream"].text == "b\n"
+    half = {"output_type": "stream", "name": "stdout", "text": "a\ud800"}
+    assert pages.output(half).text == "a?"
+
+
+def test_text_too_long_to_set_is_shown_as_it_is():
+    assert pages.markdown("*a* <b>b</b><u>c</u>") == ("<p><em>a</em> <b>b</b>c</p>\n")
+    assert pages.markdown("<div>" * 10**5).startswith("<pre>&lt;div&gt;&lt;div&gt;")
+
+
+FLOOD = f"""
+from IPython.display import display
+for i in range(100): display({{{KEY!r}: "y" * 10**5}}, raw=True)
+"""
+
+
+MUTE = """
+import functools
+import numpy as np
+class Mute(Exception):
+    __str__ = None
+def mute(): raise Mute
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    started = Jail(10.0, 600.0)
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("np.zeros(1, 'i4,f8')[0]", "no plain data"),
+        ("np.array(None, dtype=object)", "no plain data"),
+        ("np.broadcast_to(1.0, (10**9, 10**9))", "more than 64 MiB"),
+        ("[0] * 10**7", "more than 64 MiB"),
+        ("'y' * 10**8", "more than 64 MiB"),
+        ("1 << 10**9", "more than 14000 bits"),
+        ("functools.reduce(lambda x, _: [x], range(10**5))", "nested more than 20"),
+        ("mute()", "its message cannot be shown"),
+    ],
+)
+def test_an_answer_that_cannot_cross_says_why(kernel, value, message):
+    kernel.run(f"{MUTE}\ndef f(): return {value}")
+    with pytest.raises(Exception, match=message):
+        Remote("f", kernel.ask, {})()
+
+
+def test_what_looks_like_our_protocol_is_bounded_too(kernel, monkeypatch):
+    monkeypatch.setattr(jail, "ANSWER", 10**6)
+    assert sum(len(str(o)) for o in kernel.run(FLOOD)) < 10**6
+    assert kernel.ask(FLOOD)
+    assert kernel.ask("1") is None
+
+
+def test_a_good_cell_that_fails_when_repeated_is_dropped(kernel):
+    kernel.seconds = 3.0
+    kernel.good = ["x = 1", "import os; os._exit(1)", "while True: pass", "y = x + 1"]
+    with pytest.raises(Lost, match="killed its kernel"):
+        kernel.run("import os; os._exit(1)")
+    assert kernel.good == ["x = 1", "y = x + 1"]
+    assert "2" in str(kernel.run("y"))
+
+
+def test_many_short_cells_outlive_their_time_together():
+    kernel = Jail(3.0, 1.0)
+    kernel.end = time.monotonic() + 0.1
+    kernel.run("import time; time.sleep(0.2)")
+    with pytest.raises(Lost, match="the notebook ran longer than 1 s"):
+        kernel.run("1")
+    kernel.close()
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -151,6 +325,7 @@ def test_processes_may_not_hoard_together_what_one_may_not(lab, monkeypatch):
         ),
         Link(1.0, 2.0),
         {1, 2},
+        {(1, None): {2.5: b"x"}, True: frozenset("a")},
     ],
 )
 def test_plain_data_crosses_unchanged(value):
@@ -159,12 +334,67 @@ def test_plain_data_crosses_unchanged(value):
     assert type(there) is type(value)
 
 
+T = TypeVar("T")
+
+
+class Pair(NamedTuple, Generic[T]):
+    a: int
+    b: T
+
+
+class Mixed(list, Generic[T]):
+    pass
+
+
+class Endless(list):
+    def __iter__(self):
+        while True:
+            yield 0
+
+
+class Lying(float):
+    hex = __eq__ = __float__ = lambda *a: 6.0
+
+
+@pytest.mark.parametrize(
+    ("value", "there"),
+    [
+        (Pair(1, 2.5), (1, 2.5)),
+        (Mixed([1]), [1]),
+        (Endless([1]), [1]),
+        (Lying(7), 7.0),
+        (np.str_("a"), "a"),
+        (np.bytes_(b"a"), b"a"),
+    ],
+)
+def test_a_subclass_arrives_as_what_it_is_underneath(value, there):
+    thawed = thaw(plain(value))
+    assert (thawed, type(thawed)) == (there, type(there))
+
+
+@pytest.mark.parametrize(
+    "kind", [torch.float64, torch.bfloat16, torch.int8, torch.bool]
+)
+def test_a_tensor_keeps_its_dtype(kind):
+    x = torch.tensor([[1.0, 0.0]]).to(kind)
+    there = thaw(plain(x))
+    assert there.dtype == kind
+    assert torch.equal(there, x)
+
+
+def test_an_answer_never_outgrows_what_is_read(monkeypatch):
+    monkeypatch.setattr(inside, "LARGE", 10**4)
+    for value in ("\0" * 1666, [1.1e-300] * 150, np.ones(1200), b"x" * 9900):
+        assert len(str({KEY: {"value": plain(value)}})) < 2 * 10**4
+
+
 def test_nan_dtype_and_shape_survive():
     x = np.array([[np.nan, np.inf]], dtype=np.float32)
     y = thaw(plain(x))
     assert y.dtype == x.dtype
     np.testing.assert_array_equal(x, y)
     assert np.isnan(thaw(plain(np.float64("nan"))))
+    assert thaw(plain(np.zeros((0, 3)))).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +407,14 @@ def test_nan_dtype_and_shape_survive():
         [1],
         7,
         {"float": "x"},
+        {"int": "f" * 10**4},
+        {"float": "0x1p99999"},
+        {"array": ["<f8", [0, 10**30], ""]},
+        {"array": ["<f8", [-1, -1], "AAAAAAAAAAA="]},
+        {"tensor": ["os", {"array": ["<f8", [0], ""]}]},
+        {"thing": ["mlsyscore.network", "Link", {"alpha": None}]},
+        {"set": [{"list": []}]},
+        {},
     ],
 )
 def test_a_forged_answer_is_only_a_wrong_answer(forged):
@@ -189,3 +427,6 @@ def test_an_error_arrives_as_its_builtin_type():
         outcome({"error": ["ValueError", "N = 0"]})
     with pytest.raises(RuntimeError, match="MyError: x"):
         outcome({"error": ["MyError", "x"]})
+    for forged in ({"error": ["ValueError", {}]}, {"error": [[], ""]}, [], 5, None):
+        with pytest.raises(RuntimeError, match="no readable answer"):
+            outcome(forged)

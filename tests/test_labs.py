@@ -5,8 +5,10 @@ import shutil
 import nbformat
 import pytest
 
-from autograder import evidence
-from autograder.chapter import ROOT
+from autograder import evidence, new
+from autograder.__main__ import main
+from autograder.chapter import ROOT, chapter
+from tools import notebooks
 from tools.demo import answered, mistakes
 
 LABS = sorted(p.stem for p in ROOT.glob("labs/[0-9]*.py"))
@@ -96,3 +98,38 @@ def test_points_are_within_the_design(lab):
     assert 20 <= sum(m.get("points", 0) for m in marks) <= 40
     assert sum(m.get("solution", False) and not m.grade for m in marks) >= 4
     assert any(m.get("solution", False) and m.grade for m in marks)
+
+
+@jailed
+def test_a_new_lab_meets_every_rule_before_it_is_written(tmp_path, monkeypatch):
+    lab = "99_a_new_lab"
+    (tmp_path / "labs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", lab]) == 0
+    monkeypatch.setattr("tools.demo.ROOT", tmp_path)
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    monkeypatch.setitem(KNOWN, lab, mistakes(lab))
+    out = tmp_path / f"notebooks/labs/{lab}.ipynb"
+    notebooks.make_lab(tmp_path / f"labs/{lab}.py", out)
+    test_the_solution_earns_every_point(lab)
+    test_the_blank_earns_none(lab)
+    for source in KNOWN[lab].WRONG["three"].values():
+        test_a_mistake_is_caught_in_its_own_exercise_only(lab, "three", source)
+    for source in KNOWN[lab].RIGHT["three"].values():
+        test_a_right_answer_of_another_kind_is_accepted(lab, "three", source)
+    test_each_exercise_has_three_mistakes_and_an_alternative(lab)
+    test_the_release_leaks_nothing(lab)
+    test_points_are_within_the_design(lab)
+    assert "A new lab" in chapter(tmp_path / f"chapters/{lab}.py").cells[0].source
+
+
+def test_a_new_lab_overwrites_nothing(tmp_path):
+    with pytest.raises(ValueError, match="has no folder labs"):
+        new.start("99_new", tmp_path)
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "labs/99_new.py").write_text("mine")
+    with pytest.raises(ValueError, match=r"labs/99_new\.py: already there"):
+        new.start("99_new", tmp_path)
+    assert [p.name for p in tmp_path.rglob("*.py")] == ["99_new.py"]
+    with pytest.raises(ValueError, match="'9-new': two digits"):
+        new.start("9-new", tmp_path)

@@ -8,6 +8,7 @@ from jupyter_client import KernelManager
 from jupyter_client.kernelspec import KernelSpec
 
 from autograder import sandbox
+from autograder.jail import Jail, Lost
 
 bubblewrap = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason=f"no jail here: {sandbox.INSTALL}"
@@ -44,6 +45,9 @@ def test_code_in_the_jail_computes_and_talks_to_its_own_processes(jail):
     assert "[0, 1]" in jail(code)
 
 
+FILL = "import os\nfill = lambda p: os.posix_fallocate(os.open(p, 66), 0, 200 << 20)"
+
+
 @bubblewrap
 @pytest.mark.parametrize(
     ("code", "error"),
@@ -52,6 +56,9 @@ def test_code_in_the_jail_computes_and_talks_to_its_own_processes(jail):
         (f"open({__file__!r}).read()", "FileNotFoundError"),
         ("open('/etc/passwd').read()", "FileNotFoundError"),
         ("open('/usr/x', 'w')", "OSError"),
+        ("open('/x', 'w')", "OSError"),
+        ("open('/dev/x', 'w')", "OSError"),
+        ("[fill(f'/dev/shm/{i}') for i in range(2)]", "OSError"),
         ("import os; os.truncate(os.open('/tmp/x', 65), 300 << 20)", "OSError"),
         ("bytearray(9 << 30)", "MemoryError"),
         ("import os; os.kill(1, 0); os.setuid(0)", "OSError"),
@@ -59,7 +66,27 @@ def test_code_in_the_jail_computes_and_talks_to_its_own_processes(jail):
 )
 def test_the_jail_refuses(jail, code, error):
     tried = f"try:\n    {code}\nexcept {error}: print('refused')\nelse: print('done')"
-    assert jail(tried).strip() == "refused"
+    assert jail(f"{FILL}\n{tried}").strip() == "refused"
+
+
+DEEP = """
+import ipykernel, os, time
+os.chdir(os.path.dirname(ipykernel.get_connection_file()))
+for i in range(3000):
+    os.mkdir("d")
+    os.chdir("d")
+time.sleep(5)
+"""
+
+
+@bubblewrap
+def test_a_jail_that_writes_where_its_sockets_are_is_killed():
+    kernel = Jail(10.0, 60.0)
+    folder = kernel.client.km.provisioner.folder
+    with pytest.raises(Lost, match="killed its kernel"):
+        kernel.run(DEEP)
+    kernel.close()
+    assert not folder.exists()
 
 
 def test_without_bubblewrap_grading_says_what_to_install(monkeypatch, tmp_path):
