@@ -1,45 +1,108 @@
-"""Outside the jail: proxies for the student's functions, and what they answer."""
+"""Outside the jail: proxies for what the student defined, and what they answer."""
 
 import base64
 import builtins
-import dataclasses
-import importlib
 import io
-import math
+import operator
 import pickle
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from .inside import BITS
+from .thaw import Theirs, thaw
 
 Ask = Callable[[str], Any]  # run code in the jail and return the JSON it shows
 INSIDE = "__import__('_inside')"  # a name that the student may rebind is not used
 
 
-class Remote:
-    """A function that lives in the jail.  Calling it sends plain data both ways.
+class Line:
+    """The way into one jail.  last: what came back over it, in words."""
 
-    why: what is wrong with the name, where it holds neither a function nor plain data.
+    def __init__(self, ask: Ask, world: dict[str, Any]) -> None:
+        self.ask, self.world, self.last = ask, world, ""
+
+    def do(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call f in the jail; return its value, or raise the error that it raised."""
+        file = io.BytesIO()
+        try:
+            _Names(file, self.world).dump((f, args, kwargs))
+        except (pickle.PicklingError, AttributeError, TypeError) as e:
+            raise TypeError(f"a check sends plain data; use a probe ({e})") from None
+        message = base64.b64encode(file.getvalue()).decode()
+        value = self.outcome(self.ask(f"{INSIDE}.call({message!r}, globals())"))
+        self.last = sort(value)
+        return value
+
+    def _held(self, number: int, kind: str) -> "Remote":
+        return Remote(number, self, kind)
+
+    def outcome(self, answer: Any) -> Any:
+        """Return the value in an answer, or raise its error as the same builtin."""
+        if isinstance(answer, dict) and set(answer) == {"value"}:
+            return thaw(answer["value"], self._held)
+        match answer:
+            case {"error": [str(name), str(text)]}:
+                kind = getattr(builtins, name, None)
+            case _:
+                raise Theirs("your code sent no readable answer")
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            raise Theirs(f"your code raised {name}: {text}")
+        try:
+            error = kind(text)
+        except TypeError:  # UnicodeDecodeError and its kind want five arguments
+            error = Theirs(f"{name}: {text}")
+        error.theirs = True
+        raise error
+
+
+class Remote:
+    """What lives in the jail: a function, a class, an object, a generator.
+
+    Calls, iteration, items and public attributes cross, as plain data, both ways.
+    why: what is wrong with it, where it cannot be used at all.
     """
 
     def __init__(
-        self, name: str, ask: Ask, world: dict[str, Any], why: str | None = None
+        self, name: str | int, line: Line, kind: str, why: str | None = None
     ) -> None:
-        self.__name__, self._ask, self._world, self._why = name, ask, world, why
+        self._name, self._line, self._kind, self._why = name, line, kind, why
 
     def __repr__(self) -> str:
-        return f"{self.__name__} is {self._why or 'a function'}"
+        if isinstance(self._name, int):
+            return f"<{self._kind} of yours>"
+        return f"{self._name} is {self._why or self._kind}"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it there; return its value, or raise the error that it raised."""
+        """Call it in the jail; return its value, or raise the error that it raised."""
         if self._why:
             raise TypeError(repr(self))
-        file = io.BytesIO()
-        _Names(file, self._world).dump((self, args, kwargs))
-        message = base64.b64encode(file.getvalue()).decode()
-        return outcome(self._ask(f"{INSIDE}.call({message!r}, globals())"))
+        return self._line.do(self, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # numpy and its kind ask for these
+            raise AttributeError(name)
+        return self._line.do(getattr, self, name)
+
+    def __iter__(self) -> Any:
+        return self._line.do(iter, self)
+
+    def __next__(self) -> Any:
+        return self._line.do(next, self)
+
+    def __len__(self) -> int:
+        return int(self._line.do(len, self))
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._line.do(operator.getitem, self, key)
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"a value is expected, not {self!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Remote):
+            return self is other
+        raise TypeError(f"a value is expected, not {self!r}")
+
+    __hash__ = object.__hash__
 
 
 class _Names(pickle.Pickler):
@@ -49,87 +112,16 @@ class _Names(pickle.Pickler):
         super().__init__(file)
         self.world = world
 
-    def persistent_id(self, x: Any) -> str | None:
-        if isinstance(x, Remote):
-            return x.__name__
+    def persistent_id(self, x: Any) -> str | int | None:
+        if type(x) is Remote:
+            return x._name
         if getattr(x, "__globals__", None) is self.world:
             return str(x.__name__)
         return None
 
 
-def outcome(answer: Any) -> Any:
-    """Return the value in an answer, or raise its error as the same builtin type."""
-    if isinstance(answer, dict) and set(answer) == {"value"}:
-        return thaw(answer["value"])
-    match answer:
-        case {"error": [str(name), str(text)]}:
-            kind = getattr(builtins, name, None)
-        case _:
-            raise RuntimeError("your code sent no readable answer")
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        raise RuntimeError(f"your code raised {name}: {text}")
-    try:
-        error = kind(text)
-    except TypeError:  # UnicodeDecodeError and its kind want five arguments
-        error = RuntimeError(f"{name}: {text}")
-    raise error
-
-
-def thaw(x: Any) -> Any:
-    """Rebuild plain data from its JSON; raise RuntimeError for anything else."""
-    try:
-        return _thaw(x)
-    except RecursionError:
-        raise RuntimeError("your code sent an answer that is nested too deep") from None
-    except Exception as e:  # forged data may raise whatever it likes
-        raise RuntimeError(f"your code sent an unreadable answer: {e}") from None
-
-
-def _thaw(x: Any) -> Any:
-    if x is None or isinstance(x, bool | str):
-        return x
-    ((kind, body),) = x.items()
-    match kind:
-        case "int" if len(body) < BITS // 4 + 4:
-            return int(body, 16)
-        case "float":
-            return float.fromhex(body)
-        case "bytes":
-            return base64.b64decode(body)
-        case "list" | "tuple" | "set" | "frozenset":
-            return getattr(builtins, kind)(_thaw(v) for v in body)
-        case "dict":
-            return {_thaw(k): _thaw(v) for k, v in body}
-        case "array":
-            return _array(*body)
-        case "tensor":
-            return _tensor(*body)
-        case "thing":
-            return _thing(*body)
-    raise ValueError(f"{kind!r} is no kind of plain data")
-
-
-def _array(dtype: str, shape: list[int], data: str) -> Any:
-    raw, kind = base64.b64decode(data), np.dtype(dtype)
-    if kind.kind not in "biufcU" or math.prod(shape) * kind.itemsize != len(raw):
-        raise ValueError(f"{len(raw)} bytes are no {dtype} array of shape {shape}")
-    array = np.frombuffer(raw, kind).reshape(shape)
-    return array.copy() if shape else array[()]
-
-
-def _tensor(dtype: str, array: Any) -> Any:
-    import torch
-
-    kind = getattr(torch, dtype)
-    if not isinstance(kind, torch.dtype):
-        raise ValueError(f"{dtype!r} is no dtype of torch")
-    return torch.from_numpy(np.array(_thaw(array))).to(kind)
-
-
-def _thing(module: str, name: str, fields: dict[str, Any]) -> Any:
-    if not module.startswith("mlsyscore."):
-        raise ValueError(f"{module} is not ours")
-    thing = getattr(importlib.import_module(module), name)
-    if not (isinstance(thing, type) and dataclasses.is_dataclass(thing)):
-        raise ValueError(f"{name} is no thing")
-    return thing(**{k: _thaw(v) for k, v in fields.items()})
+def sort(x: Any) -> str:
+    """Say what kind of value came back."""
+    if hasattr(x, "dtype") and hasattr(x, "shape"):
+        return f"{type(x).__name__} of {x.dtype}, shape {tuple(x.shape)}"
+    return repr(x) if isinstance(x, Remote) else type(x).__name__

@@ -3,16 +3,44 @@
 import ast
 import contextlib
 import io
+import os
+import signal
+from collections.abc import Iterator
 from typing import Any
 
 from nbformat import NotebookNode
 
 from . import pages
-from .crossing import INSIDE, Remote, outcome
+from .crossing import INSIDE, Line, Remote
 from .jail import Jail, Lost
 from .pages import error
 
-CELL, NOTEBOOK = 30.0, 300.0  # seconds
+CHECK = "<check>"  # the file name of its code
+BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+CELL = float(os.environ.get("AUTOGRADER_CELL_SECONDS", 30))
+NOTEBOOK = float(os.environ.get("AUTOGRADER_NOTEBOOK_SECONDS", 300))
+
+
+class Late(TimeoutError):
+    """Our own code found no end, because of what the student's returned."""
+
+    theirs = True
+
+
+@contextlib.contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """Raise Late after so many seconds of our own code, on the main thread."""
+
+    def late(*_: Any) -> None:
+        raise Late(f"this check computed for over {seconds:g} s on your answer")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def role(cell: NotebookNode) -> str:
@@ -57,8 +85,17 @@ class Grader:
         self.master = {name(c) or c.id: c for c in master.cells}
         self.jail = Jail(CELL, NOTEBOOK)
         self.world: dict[str, Any] = {"__name__": "__main__"}
+        self.line = Line(self.ask, self.world)
         theirs = [c for c in master.cells if role(c) in ("answer", "probe")]
         self.remote = sorted(set().union(*(defined(c.source) for c in theirs)))
+
+    def ask(self, code: str) -> Any:
+        """Ask the jail, while the time of our own code stands still."""
+        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            return self.jail.ask(code)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, left)
 
     def outputs(self, cell: NotebookNode) -> list[NotebookNode]:
         """Run one cell of the submission where it belongs."""
@@ -82,18 +119,27 @@ class Grader:
         """Run one check out here, with proxies for what the student defined."""
         printed = io.StringIO()
         try:
+            self.jail.within(CELL)
             self.refresh()
-            with contextlib.redirect_stdout(printed):
-                exec(check, dict(self.world))
+            with contextlib.redirect_stdout(printed), alarm(CELL):
+                exec(compile(check, CHECK, "exec"), dict(self.world))
         except Lost as e:
             return [error("TimeoutError", f"{e} when the check called it")]
         except Exception as e:
-            return [error(type(e).__name__, _said(e))]
+            kind = next(c for c in type(e).__mro__ if c.__module__ == "builtins")
+            return [error(kind.__name__, self._said(e, check))]
+        finally:
+            self.jail.within(NOTEBOOK)
         return []
 
     def refresh(self) -> None:
         """Bind each name of an answer to what the jail holds under it now."""
-        held = self.jail.ask(f"{INSIDE}.describe({self.remote!r}, globals())")
+        self.line.last = ""
+        question = f"{INSIDE}.describe({self.remote!r}, globals())"
+        try:
+            held = self.jail.ask(question)
+        except Lost:  # to what an exercise before has left running
+            held = self.jail.ask(question)
         held = held.get("value", {}) if isinstance(held, dict) else {}
         for key in self.remote:
             self.world.pop(key, None)
@@ -105,17 +151,34 @@ class Grader:
         why = None
         if answer is not None:
             try:
-                return outcome(answer)
+                return self.line.outcome(answer)
             except Exception as e:  # of one name; the others know nothing of it
                 why = str(e)
-        return Remote(key, self.jail.ask, self.world, why)
+        return Remote(key, self.line, "a function", why)
+
+    def _said(self, e: Exception, check: str) -> str:
+        """Say why a check failed: in its own words, or with what it stumbled over.
+
+        The student's own words may hold what a hidden part has sent.
+        """
+        if hasattr(e, "theirs") and hidden(check, e) and not isinstance(e, Late):
+            return "your code raised this in a hidden part, so its text is left out"
+        try:
+            said = str(e) or "this check failed"
+        except Exception as deeper:  # an array of impossible characters has no text
+            return f"this check failed; its message cannot be shown: {deeper}"
+        blame = not isinstance(e, AssertionError) and not hasattr(e, "theirs")
+        return f"{said} (your code returned: {self.line.last})" * blame or said
 
 
-def _said(e: Exception) -> str:
-    try:
-        return str(e) or "this check failed"
-    except Exception as deeper:  # an array of impossible characters has no text
-        return f"this check failed; its message cannot be shown: {deeper}"
+def hidden(check: str, e: Exception) -> bool:
+    """Say whether an error came up in the hidden part of a check."""
+    tb, line = e.__traceback__, 0
+    while tb:
+        line = tb.tb_lineno if tb.tb_frame.f_code.co_filename == CHECK else line
+        tb = tb.tb_next
+    before = "\n".join(check.splitlines()[:line])
+    return before.count(BEGIN) > before.count(END)
 
 
 def run(submission: NotebookNode, master: NotebookNode) -> list[list[NotebookNode]]:

@@ -16,6 +16,8 @@ BITS = 14_000  # of an integer; Python refuses to print a longer one
 ITEM = 64  # bytes that a number takes as JSON, or a little less
 KINDS = {k: k.__name__ for k in (list, tuple, set, frozenset)}
 KEY = "application/x-mlsyscore+json"
+MOST = 10_000  # objects that answers may stand for
+HELD: list[Any] = []  # those objects: generators, functions, things of own classes
 
 
 class Room:
@@ -44,7 +46,7 @@ def plain(x: Any, room: Room | None = None, depth: int = 0) -> Any:
         return x
     if isinstance(x, str):
         room.take(6 * str.__len__(x))  # JSON may write six characters for one
-        return str.__str__(x)
+        return str.__str__(x).encode().decode()  # which half a character stops
     if isinstance(x, bytes):
         room.take(bytes.__len__(x))
         return {"bytes": base64.b64encode(x).decode()}
@@ -59,6 +61,9 @@ def plain(x: Any, room: Room | None = None, depth: int = 0) -> Any:
         return {"int": hex(int.__index__(x))}
     if isinstance(x, float):
         return {"float": float.hex(x)}
+    if isinstance(x, complex):
+        parts = complex.__complex__(x)
+        return {"complex": [float.hex(parts.real), float.hex(parts.imag)]}
     for kind, word in KINDS.items():
         if isinstance(x, kind):
             room.take(ITEM * kind.__len__(x))
@@ -69,7 +74,17 @@ def plain(x: Any, room: Room | None = None, depth: int = 0) -> Any:
     if dataclasses.is_dataclass(x) and type(x).__module__.startswith("mlsyscore."):
         fields = {f.name: within(getattr(x, f.name)) for f in dataclasses.fields(x)}
         return {"thing": [type(x).__module__, type(x).__name__, fields]}
+    if callable(x) or hasattr(type(x), "__next__") or type(x).__module__ == "__main__":
+        return {"held": _hold(x)}
     raise TypeError(f"an object of type {type(x).__name__}, which is no plain data")
+
+
+def _hold(x: Any) -> list[Any]:
+    """Keep an object here; return its number, and what to call it."""
+    if len(HELD) >= MOST:
+        raise TypeError(f"more than {MOST} objects, the limit")
+    HELD.append(x)
+    return [len(HELD) - 1, str(type(x).__name__)[:80]]
 
 
 def _array(x: Any, room: Room) -> list[Any]:
@@ -96,7 +111,7 @@ class _Arguments(pickle.Unpickler):
         self.names = names
 
     def persistent_load(self, name: Any) -> Any:
-        return self.names[name]
+        return HELD[name] if isinstance(name, int) else self.names[name]
 
 
 def call(message: str, names: dict[str, Any]) -> None:
@@ -124,10 +139,14 @@ def describe(wanted: list[str], names: dict[str, Any]) -> None:
 
 
 def _error(e: BaseException) -> dict[str, Any]:
+    """Name an error by the builtin that it is, and say what it says."""
+    kind = next(c for c in type(e).__mro__ if c.__module__ == "builtins").__name__
+    own = type(e).__name__
     try:
-        return {"error": [type(e).__name__, str(e)[:2000]]}
+        said = str(e)[:2000]
+        return {"error": [kind, said if own == kind else f"{own}: {said}"]}
     except BaseException:
-        return {"error": [type(e).__name__, "its message cannot be shown"]}
+        return {"error": [kind, "its message cannot be shown"]}
 
 
 def _show(answer: Any) -> None:

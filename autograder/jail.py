@@ -12,10 +12,11 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
+from . import sandbox
 from .inside import KEY
 
 LAUNCH = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-LAUNCH += ["--HistoryManager.enabled=False"]
+LAUNCH += sandbox.QUIET
 OUTPUT = 1 << 20  # characters of output that a cell may leave behind
 ANSWER = 128 << 20  # and of answers to us; a full one of inside.LARGE bytes fits
 FORGED = 1_000  # unreadable messages of a cell, after which nobody listens
@@ -75,6 +76,7 @@ class Jail:
         self.seconds, self.together = seconds, together
         self.end = time.monotonic() + together
         self.good: list[str] = []
+        self.within(together)
         self._start()
 
     def _start(self) -> None:
@@ -110,6 +112,7 @@ class Jail:
         )
         self.kernel = self.client.setup_kernel(cleanup_kc=True)
         self.kernel.__enter__()
+        self.launched = km.provisioner
         try:
             self._execute(START)
         except Lost as e:
@@ -126,15 +129,19 @@ class Jail:
         except CellTimeoutError:
             raise Lost(f"this ran longer than {self.seconds:g} s") from None
         except DeadKernelError:
-            raise Lost("this killed its kernel") from None
+            why = f": {self.launched.why}" if self.launched.why else ""
+            raise Lost(f"this killed its kernel{why}") from None
         except Exception as e:  # what is no reply, or no code that can be sent
             raise Lost(f"this broke its kernel: {type(e).__name__}") from None
         return list(cell.outputs)
 
     def run(self, source: str, again: bool = True) -> list[NotebookNode]:
         """Run one cell and return its outputs; again: repeat it after a restart."""
-        if time.monotonic() > self.end:
+        now = time.monotonic()
+        if now > self.end:
             raise Lost(f"the notebook ran longer than {self.together:g} s")
+        if now > self.until:
+            raise Lost("this ran longer than one check may")
         try:
             outputs = self._execute(source)
         except Lost:
@@ -144,6 +151,10 @@ class Jail:
         if again:
             self.good.append(source)
         return outputs
+
+    def within(self, seconds: float) -> None:
+        """Let what follows take so many seconds together."""
+        self.until = time.monotonic() + seconds
 
     def ask(self, code: str) -> Any:
         """Run code that shows JSON and return that, or None if it showed none."""

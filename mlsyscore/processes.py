@@ -54,11 +54,11 @@ def _rank(rank: int, folder: str, f: Callable[..., Any], N: int, args: Any) -> N
 
     torch.set_num_threads(1)  # N ranks share this machine's cores
     used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    gpus = torch.cuda.device_count() >= N and not used
-    if gpus:
+    if gpus := torch.cuda.device_count() >= N and not used:
         torch.cuda.set_device(rank)
     backend, meeting = "nccl" if gpus else "gloo", f"file://{folder}/meeting"
     dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=N)
+    dist.barrier()  # one that ends at once must not leave before the others are in
     Path(folder, f"{rank}").write_bytes(pickle.dumps(f(rank, N, *args)))
     dist.destroy_process_group()
     os._exit(0)  # a forked notebook kernel must not run its parent's clean-up

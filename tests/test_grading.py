@@ -13,9 +13,10 @@ import torch
 
 from autograder import evidence, inside, jail, pages, sandbox
 from autograder.build import instructor
-from autograder.crossing import Remote, outcome, thaw
+from autograder.crossing import Line, Remote
 from autograder.inside import KEY, plain
 from autograder.jail import Jail, Lost
+from autograder.thaw import thaw
 from mlsyscore.network import Link
 
 LAB = """# %%
@@ -125,7 +126,7 @@ def test_a_lie_earns_nothing(lab, source):
         ("import os\n    while True: os.fork()", "killed its kernel|longer than 3 s"),
         ("return double(x)", "recursion"),
         ("return object()", "no plain data"),
-        ("return [double]", "no plain data"),
+        ("return [double]", r"6, not \[<function of yours>\]"),
         ("return np.frombuffer(b'\\xff' * 4, '<U1')", "maximum character|not in range"),
         ("return input()", "input"),
         ("raise SystemExit", "SystemExit"),
@@ -153,7 +154,8 @@ def double(x):
 
 def test_processes_may_not_hoard_together_what_one_may_not(lab, monkeypatch):
     monkeypatch.setattr(sandbox, "MEMORY", 2 << 30)
-    assert "killed its kernel" in failures(lab, HOARD)["double-three"]
+    said = failures(lab, HOARD)["double-three"]
+    assert "killed its kernel: its processes took more than 2048 MiB" in said
 
 
 NESTED = "double = []\nfor _ in range(10**5): double = [double]"
@@ -193,6 +195,41 @@ send("what", b"[1]")
 send("what", b"[" * 10**5)
 send("stream", b"\\xff")
 """
+
+
+SECRET = """# %% answer="f"
+def f(x): return x
+
+# %% check="f-any" points=1
+assert f(1) == 1
+### BEGIN HIDDEN TESTS
+assert f(77777) == 77777, "wrong for a large x"
+### END HIDDEN TESTS
+assert f(2) == 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("x == 1", "it was 1"),
+        ("x == 2", "it was 2"),
+        ("x > 2", "your code raised this in a hidden part, so its text is left out"),
+    ],
+)
+def test_an_error_tells_nothing_of_a_hidden_part(tmp_path, when, said):
+    (tmp_path / "01_lab.py").write_text(SECRET)
+    lab, nb = (instructor(tmp_path / "01_lab.py") for _ in "ab")
+    (cell,) = (c for c in nb.cells if c.id == "f")
+    body = f"if {when}: raise ValueError(f'it was {{x}}')"
+    cell.source = f"def f(x):\n    {body}\n    return x"
+    assert said in str(evidence.run(nb, lab)[-1])
+
+
+def test_an_own_class_of_error_is_the_builtin_that_it_is(kernel):
+    kernel.run("class Negative(ValueError): pass\ndef f(): raise Negative('x < 0')")
+    with pytest.raises(ValueError, match="Negative: x < 0"):
+        Remote("f", Line(kernel.ask, {}), "a function")()
 
 
 def test_a_forged_message_stops_nobody(lab):
@@ -276,13 +313,14 @@ def kernel():
         ("'y' * 10**8", "more than 64 MiB"),
         ("1 << 10**9", "more than 14000 bits"),
         ("functools.reduce(lambda x, _: [x], range(10**5))", "nested more than 20"),
+        ("'half: ' + chr(0xD800)", "surrogates not allowed"),
         ("mute()", "its message cannot be shown"),
     ],
 )
 def test_an_answer_that_cannot_cross_says_why(kernel, value, message):
     kernel.run(f"{MUTE}\ndef f(): return {value}")
     with pytest.raises(Exception, match=message):
-        Remote("f", kernel.ask, {})()
+        Remote("f", Line(kernel.ask, {}), "a function")()
 
 
 def test_what_looks_like_our_protocol_is_bounded_too(kernel, monkeypatch):
@@ -319,7 +357,7 @@ def test_many_short_cells_outlive_their_time_together():
             10**30,
             -0.0,
             float("inf"),
-            "a\ud800",
+            "a\u00e9",
             b"\0",
             (1, [2.5, {"k": ()}]),
         ),
@@ -423,6 +461,7 @@ def test_a_forged_answer_is_only_a_wrong_answer(forged):
 
 
 def test_an_error_arrives_as_its_builtin_type():
+    outcome = Line(None, {}).outcome
     with pytest.raises(ValueError, match="N = 0"):
         outcome({"error": ["ValueError", "N = 0"]})
     with pytest.raises(RuntimeError, match="MyError: x"):

@@ -82,8 +82,8 @@ time.sleep(5)
 @bubblewrap
 def test_a_jail_that_writes_where_its_sockets_are_is_killed():
     kernel = Jail(10.0, 60.0)
-    folder = kernel.client.km.provisioner.folder
-    with pytest.raises(Lost, match="killed its kernel"):
+    folder = kernel.launched.folder
+    with pytest.raises(Lost, match="killed its kernel: it wrote among the sockets"):
         kernel.run(DEEP)
     kernel.close()
     assert not folder.exists()

@@ -1,0 +1,89 @@
+"""Enter a jail that bubblewrap holds open, and become a Jupyter kernel there.
+
+What nsenter(1) does and then bubblewrap's own last steps, for a process that cannot
+start anew because it has torch in memory: join the namespaces, drop every capability.
+"""
+
+import ctypes
+import fcntl
+import os
+import pickle
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import sandbox
+
+SPACES = ("mnt", "net", "ipc", "uts", "cgroup", "pid")
+NS_GET_USERNS = 0xB701  # ioctl_ns(2)
+DEATHSIG, DUMPABLE, DROP, NO_NEW_PRIVS = 1, 4, 24, 38  # prctl(2)
+VERSION_3 = 0x20080522  # capset(2)
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _must(code: int) -> None:
+    if code:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def die_with_parent() -> None:
+    """Be killed when the process that forked this one ends."""
+    _must(libc.prctl(DEATHSIG, 9, 0, 0, 0))
+
+
+def join(holder: int) -> None:
+    """Join the namespaces of a process in a jail; what this one forks lives there.
+
+    They belong to the user namespace around the jail's own, which is joined last:
+    inside it nobody may join any.
+    """
+    spaces = [os.open(f"/proc/{holder}/ns/{kind}", os.O_RDONLY) for kind in SPACES]
+    last = os.open(f"/proc/{holder}/ns/user", os.O_RDONLY)
+    owner = fcntl.ioctl(spaces[0], NS_GET_USERNS)
+    for fd in (owner, *spaces, last):
+        _must(libc.setns(fd, 0))
+
+
+def forswear() -> None:
+    """Give up every capability, for good."""
+    number = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    for capability in range(number + 1):
+        _must(libc.prctl(DROP, capability, 0, 0, 0))
+    _must(libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0))
+    _must(libc.capset(struct.pack("=Ii", VERSION_3, 0), bytes(24)))
+
+
+def kernel(stream: Any) -> None:
+    """Say who this is, hear which jail to enter, stay until its kernel has ended."""
+    pickle.dump(os.getpid(), stream)
+    stream.flush()
+    holder, folder = pickle.load(stream)
+    sandbox.limits()
+    join(holder)
+    die_with_parent()  # which joining has undone
+    stream.write(b"entered\n")
+    stream.flush()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    else:
+        _become(folder / "kernel.json")
+
+
+def _become(file: Path) -> None:
+    """Be the kernel of a connection file; return when it has ended."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    die_with_parent()
+    os.setsid()
+    forswear()
+    _must(libc.prctl(DUMPABLE, 1, 0, 0, 0))  # as after a start, /proc/self is ours
+    os.chdir("/tmp")
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in range(3):
+        os.dup2(null, fd)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    sys.argv = ["ipykernel_launcher", "-f", str(file), *sandbox.QUIET]
+    IPKernelApp.launch_instance(sys.argv[1:])
