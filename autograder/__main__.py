@@ -1,35 +1,9 @@
 """The command line: new, release, collect, grade, report, doctor."""
 
 import argparse
-import shutil
-import subprocess
+import os
 import sys
-import tempfile
 from pathlib import Path
-
-from . import collect, grade, new, report, sandbox
-
-PATIENCE = 60  # seconds for a jail to start
-
-
-def doctor() -> str:
-    """Say what this machine can enforce; raise RuntimeError where there is no jail."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            subprocess.run(
-                sandbox.command([sys.executable, "-c", "pass"], Path(folder)),
-                check=True,
-                capture_output=True,
-                timeout=PATIENCE,
-            )
-        except subprocess.CalledProcessError as e:
-            raise RuntimeError(f"bubblewrap does not run here: {e.stderr!r}") from None
-        except subprocess.TimeoutExpired as e:
-            slow = f"took over {e.timeout:g} s to start Python; is the machine busy?"
-            raise RuntimeError(f"bubblewrap {slow}") from None
-    return (
-        f"jail: {shutil.which('bwrap')}; no network, no files, time and memory bounded"
-    )
 
 
 def main(words: list[str] | None = None) -> int:
@@ -39,14 +13,22 @@ def main(words: list[str] | None = None) -> int:
     add = parser.add_subparsers(dest="command", required=True).add_parser
     add("doctor", help="say what this machine can enforce")
     add("new", help="start a chapter and its lab").add_argument("name", help="NN_slug")
-    add("release", help="make a lab's student notebook").add_argument("lab", type=Path)
-    take = add("collect", help="take what an LMS hands out: a folder or a zip")
+    give = add("release", help="make a lab's student notebook")
+    give.add_argument("lab", type=Path)
+    give.add_argument("--due", help="2026-12-01T23:59+01:00; local time without a zone")
+    give.add_argument("--gradescope", metavar="FILE.zip", type=Path, help="to upload")
+    take = add("collect", help="take what Canvas or Moodle hands out: folder or zip")
     take.add_argument("lab")
     take.add_argument("download", type=Path)
     take.add_argument("--roster", type=Path, required=True)
-    add("grade", help="grade what is new").add_argument("lab")
-    tell = add("report", help="write LAB.csv and each student's feedback")
+    judge = add("grade", help="grade what is new")
+    judge.add_argument("lab")
+    judge.add_argument("--dask", metavar="ADDRESS", help="of a scheduler to use")
+    judge.add_argument("--unjailed", action="store_true", help="trust every student")
+    tell = add("report", help="write grades, feedback, LMS files and item analysis")
     tell.add_argument("lab")
+    tell.add_argument("--canvas", type=Path, help="Canvas's exported gradebook to fill")
+    tell.add_argument("--moodle", type=Path, help="Moodle's grading worksheet to fill")
     try:
         return run(parser.parse_args(words))
     except (RuntimeError, ValueError, OSError) as e:
@@ -55,33 +37,64 @@ def main(words: list[str] | None = None) -> int:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Carry out one parsed command."""
+    """Carry out one parsed command; import what it needs, and nothing else."""
     course: Path = given.course
     match given.command:
         case "doctor":
-            print(doctor())
+            from . import doctor
+
+            print(*doctor.examine(), sep="\n")
         case "new":
+            from . import new
+
             print(*new.start(given.name, Path()), sep="\n")
         case "release":
+            from . import grade, submitted
+
+            due = given.due and submitted.moment(given.due)
             print(grade.release(given.lab, course))
+            if given.gradescope:
+                from . import upload
+
+                print(upload.write(given.lab.stem, course, given.gradescope))
+            if due:
+                submitted.set_due(given.lab.stem, due, course)
+                print(f"due {due.astimezone():%Y-%m-%d %H:%M %z}")
         case "collect":
-            lines = collect.collect(given.download, given.lab, course, given.roster)
-            for line in lines:
-                taken = "taken" if line.taken else "NOT TAKEN"
-                print(f"{line.student}: {line.file}: {taken}: {line.what}")
-            return int(not all(line.taken for line in lines))
+            from . import collect, lines
+
+            said = collect.collect(given.download, given.lab, course, given.roster)
+            print(*said, lines.tally(said), sep="\n")
+            return int(any(line.trouble for line in said))
         case "grade":
-            doctor()
-            troubles = grade.grade(given.lab, course)
-            print("\n".join(troubles) or "all graded")
-            return int(bool(troubles))
+            return graded(given)
         case "report":
-            rows = report.table(given.lab, course, report.everyone(given.lab, course))
-            report.write(rows, course / f"{given.lab}.csv")
-            troubles = report.pages(given.lab, course, rows)
-            print(course / f"{given.lab}.csv", *troubles, sep="\n")
+            from . import report
+
+            said, troubles = report.report(
+                given.lab, course, given.canvas, given.moodle
+            )
+            print(*said, *troubles, sep="\n")
             return int(bool(troubles))
     return 0
+
+
+def graded(given: argparse.Namespace) -> int:
+    """Grade what is new; say whose could not be graded, and why."""
+    from . import sandbox, warm
+
+    if given.unjailed:
+        os.environ[sandbox.OPEN] = "1"
+    warm.own()  # torch loads there while nbgrader loads here
+    from . import doctor, grade
+
+    if given.unjailed:
+        print(doctor.GIVEN_UP, file=sys.stderr)
+    else:
+        doctor.quick()
+    troubles = grade.grade(given.lab, given.course, given.dask)
+    print("\n".join(troubles) or "all graded")
+    return int(bool(troubles))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,15 @@
 """Release a lab and grade its submissions, with nbgrader's own gradebook."""
 
-import hashlib
-import json
+import contextlib
+import fcntl
 import logging
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import (
-    BrokenExecutor,
+    FIRST_COMPLETED,
     Executor,
-    ProcessPoolExecutor,
-    as_completed,
+    wait,
 )
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +17,14 @@ import nbformat
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
+from tqdm import tqdm
 from traitlets.config import Config
 
-from . import plugin
+from . import book, judge, plugin
 from .build import instructor
+from .cluster import workers
 from .restore import restore
+from .submitted import find_alembic
 
 CONFIG = "from autograder import plugin\n\nplugin.configure(get_config())\n"
 SECRETS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN", "### END")
@@ -33,13 +32,12 @@ SECRETS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN", "### END")
 
 def api(course: Path) -> NbGraderAPI:
     """Open a course folder with nbgrader, under our configuration."""
-    binaries = str(Path(sys.executable).parent)  # nbgrader calls alembic by name
-    if binaries not in os.environ["PATH"].split(os.pathsep):
-        os.environ["PATH"] = binaries + os.pathsep + os.environ["PATH"]
+    find_alembic()
     warnings.filterwarnings("ignore", module="nbgrader", category=SAWarning)
     c = Config()
     plugin.configure(c)
     c.CourseDirectory.root = str(course.resolve())
+    c.Exchange.root = str(course.resolve() / "exchange")
     c.Application.log_level = logging.ERROR
     return NbGraderAPI(CourseDirectory(config=c), config=c)
 
@@ -52,6 +50,7 @@ def release(script: Path, course: Path) -> Path:
     lab = script.stem
     source = course / "source" / lab / f"{lab}.ipynb"
     source.parent.mkdir(parents=True, exist_ok=True)
+    (course / "exchange").mkdir(exist_ok=True)
     nbformat.write(instructor(script), source)
     (course / "nbgrader_config.py").write_text(CONFIG)
     made = api(course).generate_assignment(lab, force=True, create=True)
@@ -64,96 +63,84 @@ def release(script: Path, course: Path) -> Path:
     return student
 
 
-def _judge(course: Path, lab: str, student: str) -> str:
-    """Fill the cache for one submission, in a worker."""
-
-    def read(*parts: str) -> nbformat.NotebookNode:
-        return nbformat.read(course.joinpath(*parts, f"{lab}.ipynb"), as_version=4)
-
-    nb, _ = restore(read("submitted", student, lab), read("release", lab))
-    plugin.judged(nb, read("source", lab), course.resolve() / "judged")
-    return student
-
-
 def submitted(lab: str, course: Path) -> list[str]:
     """Return the students whose notebook of a lab was taken."""
     here = course.glob(f"submitted/*/{lab}/{lab}.ipynb")
     return sorted(p.parent.parent.name for p in here)
 
 
-def grade(lab: str, course: Path, workers: Executor | None = None) -> list[str]:
+def grade(lab: str, course: Path, dask: str | None = None) -> list[str]:
     """Grade what is submitted and not yet graded; return who could not be, and why.
 
-    Workers run the notebooks; this process alone writes the gradebook.  Killed and
-    started again it goes on where it was.
+    Workers judge the notebooks; this process alone writes the gradebook.  Killed and
+    started again it goes on where it was.  dask: the address of a cluster's scheduler.
+    Raises RuntimeError while another process grades this course.
     """
-    todo = [s for s in submitted(lab, course) if not _done(course, lab, s)]
-    troubles: list[str] = []
-    book = api(course)
-    for count, (student, trouble) in enumerate(_judged(course, lab, todo, workers), 1):
-        trouble = trouble or _write(book, lab, student, course)
-        if trouble:
-            troubles.append(f"{student}: {trouble}")
-        print(f"\r{lab}: {count} of {len(todo)} graded", end="", file=sys.stderr)
-    print(file=sys.stderr)
-    return troubles
+    with _alone(course), workers(dask) as (pool, ahead):
+        grades, troubles = api(course), list[str]()
+        known = book.known(grades, lab)
+        every = submitted(lab, course)
+        todo = [s for s in every if s not in known or not book.done(course, lab, s)]
+        runs = _judged(course, lab, todo, pool, ahead)
+        for student, trouble in tqdm(runs, lab, len(todo), disable=None):
+            if trouble := trouble or book.write(grades, lab, student, course):
+                troubles.append(f"{student}: {trouble}")
+        return troubles
 
 
-def _pool(size: int | None = None) -> Executor:
-    return ProcessPoolExecutor(size, mp_context=get_context("spawn"))
+@contextlib.contextmanager
+def _alone(course: Path) -> Iterator[None]:
+    """Keep a second grader out, until this process ends."""
+    with (course / ".grading").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(f"{course} is being graded by another process") from None
+        yield
 
 
 def _judged(
-    course: Path, lab: str, todo: list[str], workers: Executor | None
-) -> Iterator[tuple[str, Any]]:
-    """Judge each in a worker; yield what went wrong.
+    course: Path, lab: str, todo: list[str], pool: Executor, ahead: int
+) -> Iterator[tuple[str, str | None]]:
+    """Judge each submission; yield whose is done, and what went wrong.
 
-    A submission that kills its worker takes the others' with it; these are tried
-    again, each alone.
+    ahead: how many are under way at once, so that a class of any size fits in memory.
     """
-    broken: list[str] = []
-    with workers or _pool() as pool:
-        runs = {pool.submit(_judge, course, lab, s): s for s in todo}
-        for run in as_completed(runs):
-            if isinstance(run.exception(), BrokenExecutor):
-                broken.append(runs[run])
-            else:
-                yield runs[run], run.exception()
-    for student in broken:
-        with _pool(1) as alone:
-            yield student, alone.submit(_judge, course, lab, student).exception()
+    by, runs = judge.grader(), {}
+    for student in todo:
+        try:
+            nb, master = _read(course, lab, student)
+        except Exception as e:  # a file that is gone, or is no notebook
+            yield student, f"cannot be read: {e}"
+            continue
+        file = course / "judged" / f"{judge.key(nb, master, by)}.json"
+        if judge.found(file) is None:
+            runs[pool.submit(judge.work, by, nb, master)] = student, file
+        else:
+            yield student, None
+        while len(runs) >= ahead:
+            yield from _finished(runs)
+    while runs:
+        yield from _finished(runs)
 
 
-def _marker(course: Path, lab: str, student: str) -> Path:
-    return course / "graded" / lab / f"{student}.json"
+def _read(course: Path, lab: str, student: str) -> tuple[Any, Any]:
+    """Return a submission in the lab's shape, and the instructor's copy."""
+
+    def read(*parts: str) -> nbformat.NotebookNode:
+        return nbformat.read(course.joinpath(*parts, f"{lab}.ipynb"), as_version=4)
+
+    nb, _ = restore(read("submitted", student, lab), read("release", lab))
+    return nb, read("source", lab)
 
 
-def _done(course: Path, lab: str, student: str) -> bool:
-    """Say whether this very file was graded to the end."""
-    marker = _marker(course, lab, student)
-    return marker.exists() and json.loads(marker.read_text()) == _stamp(
-        course, lab, student
-    )
-
-
-def _stamp(course: Path, lab: str, student: str) -> list[str]:
-    submitted = course / "submitted" / student / lab / f"{lab}.ipynb"
-    master = course / "source" / lab / f"{lab}.ipynb"
-    return [hashlib.sha256(p.read_bytes()).hexdigest() for p in (submitted, master)]
-
-
-def _write(book: NbGraderAPI, lab: str, student: str, course: Path) -> str | None:
-    """Let nbgrader read the grades into its gradebook; return what went wrong."""
-    try:
-        stamp = _stamp(course, lab, student)
-    except OSError as e:
-        return f"its notebook is gone: {e}"
-    wrote = book.autograde(lab, student, force=True, create=True)
-    if not wrote["success"]:
-        return str(wrote.get("error") or wrote["log"])[-2000:]
-    marker = _marker(course, lab, student)
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    draft = marker.with_suffix(".draft")
-    draft.write_text(json.dumps(stamp))
-    draft.replace(marker)
-    return None
+def _finished(runs: dict[Any, tuple[str, Path]]) -> Iterator[tuple[str, str | None]]:
+    """Wait for some runs; keep what they found, and yield what went wrong."""
+    for run in wait(runs, return_when=FIRST_COMPLETED).done:
+        student, file = runs.pop(run)
+        try:
+            judge.keep(file, run.result())
+        except Exception as e:  # of one judge, or of a full disk
+            yield student, f"{type(e).__name__}: {e}"
+        else:
+            yield student, None

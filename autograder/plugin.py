@@ -1,8 +1,5 @@
 """nbgrader's steps, replaced: restore the cells, then judge outside the jail."""
 
-import hashlib
-import json
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +9,15 @@ from nbgrader import preprocessors as steps
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from . import evidence
+from . import feedback
+from .judge import judged
 from .restore import restore
 
 
 def configure(c: Any) -> None:
     """Put our steps into nbgrader's own lists."""
     c.CourseDirectory.course_id = "mlsys"
+    c.Exchange.root = "exchange"  # of nobody else; formgrader asks for one
     c.Autograde.sanitize_preprocessors = [
         steps.ClearOutput,
         Restore,
@@ -33,33 +32,9 @@ def configure(c: Any) -> None:
         steps.AssignLatePenalties,
         steps.CheckCellMetadata,
     ]
-    c.GenerateFeedback.preprocessors = [
-        steps.GetGrades,
-        steps.ClearHiddenTests,
-        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-    ]
+    feedback.configure(c)
     c.HTMLExporter.sanitize_html = True  # of feedback and of formgrader's pages
     c.HTMLExporter.filters = {"markdown2html": "autograder.pages.markdown"}
-
-
-def key(nb: NotebookNode, master: NotebookNode) -> str:
-    """Return the name of a result: the same cells judged by the same lab and code."""
-    parts = [[evidence.name(c), c.cell_type, c.source] for c in nb.cells]
-    parts += [[evidence.name(c), evidence.role(c), c.source] for c in master.cells]
-    parts += [p.read_text() for p in sorted(Path(__file__).parent.glob("*.py"))]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-def judged(nb: NotebookNode, master: NotebookNode, cache: Path) -> Any:
-    """Return every cell's outputs, from the cache or by running the submission."""
-    file = cache / f"{key(nb, master)}.json"
-    if not file.exists():
-        outputs = evidence.run(nb, master)
-        cache.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(f".{uuid.uuid4()}")
-        draft.write_text(json.dumps(outputs))
-        draft.replace(file)  # whole or not at all
-    return json.loads(file.read_text())
 
 
 class _Step(NbGraderPreprocessor):

@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder import collect, grade, report
-from autograder.__main__ import doctor
+from autograder import collect, doctor, grade, report, students
 from autograder.chapter import ROOT
 from tools import demo, notebooks
 
@@ -22,12 +21,10 @@ def graded(course: Path) -> list[dict[str, str]]:
     download, roster = course / "download", course / "roster.csv"
     demo.write(released, download)
     for line in collect.collect(download, demo.LAB, course, roster):
-        print(
-            f"  {line.student}: {'taken' if line.taken else 'NOT TAKEN'}: {line.what}"
-        )
+        print(f"  {line}")
     for trouble in grade.grade(demo.LAB, course):
         print(f"  not graded: {trouble}")
-    rows = report.table(demo.LAB, course, list(collect.roster(roster)))
+    rows = report.table(demo.LAB, course, list(students.roster(roster)))
     report.write(rows, course / "grades.csv")
     return rows
 
@@ -56,7 +53,7 @@ def main() -> int:
     print("2. A class of ten", flush=True)
     wrong = False
     try:
-        doctor()
+        doctor.quick()
     except RuntimeError as e:
         print(f"  left out: {e}")
     else:
