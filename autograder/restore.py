@@ -1,125 +1,80 @@
-"""Bring a submitted notebook back to the lab's shape, losing nothing of the student's.
-
-An LMS and Colab strip metadata, duplicate cells and drop them.  A cell is known by
-nbgrader's metadata, else by its id, else by the marker in its first line.
-"""
+"""Bring a submitted notebook back to the lab's shape, losing no work of the student."""
 
 import copy
-import re
-from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from .cells import DEFINES, Lab, edited, essay, fresh, own, recognised, shape
 from .evidence import name, role
-from .pages import text
-
-MARK = re.compile(r"^# \[(?:answer|probe|check|set-up): ([a-z0-9-]+)")
-
-
-def tidy(cell: dict[str, Any]) -> NotebookNode:
-    """Make a cell anew, from whatever JSON, with its kind, its source, its names."""
-    source = cell.get("source")
-    lines = source if isinstance(source, list) else [source]
-    new = new_code_cell if cell.get("cell_type") == "code" else new_markdown_cell
-    fresh, marks = new("".join(map(text, lines))), _mapping(cell.get("metadata"))
-    fresh.metadata.id = text(marks.get("id"))
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text(cell.get("id"))):
-        fresh.id = cell["id"]
-    if grade_id := text(_mapping(marks.get("nbgrader")).get("grade_id")):
-        fresh.metadata.nbgrader = NotebookNode(grade_id=grade_id)
-    return fresh
-
-
-def _mapping(x: Any) -> dict[str, Any]:
-    return x if isinstance(x, dict) else {}
-
-
-def known(cell: NotebookNode, lab: dict[str, NotebookNode]) -> str | None:
-    """Return the name of the lab's cell that this one is a copy of."""
-    mark = MARK.match(cell.source)
-    for found in (
-        name(cell),
-        mark and mark[1],
-        cell.get("id"),
-        cell.metadata.get("id"),
-    ):
-        if found in lab and lab[found].cell_type == cell.cell_type:
-            return str(found)
-    same = [k for k, c in lab.items() if c.source.strip() == cell.source.strip() != ""]
-    return same[0] if same else None
 
 
 def restore(nb: NotebookNode, released: NotebookNode) -> tuple[NotebookNode, list[str]]:
     """Return the notebook in the lab's shape, and a line for each thing mended.
 
     Locked cells get the released source and the lab's metadata; missing ones come
-    back; of two copies of an answer the edited one stays; other cells are kept.
+    back; of several copies of an answer the one edited last stays, what else the
+    student wrote stays as a cell of its own, in the student's order.
     """
-    lab = {name(c) or c.id: c for c in released.cells}
-    done: list[str] = []
+    lab, done = shape(released), list[str]()
+    found = recognised(nb, lab, done)
+    kept = {key: cell for key, cell in reversed(found) if key}
+    for key, cell in found:  # of an answer the one edited last
+        if key and _free(lab[key]) and edited(cell, lab[key]):
+            kept[key] = cell
     cells: list[NotebookNode] = []
-    place: dict[str, int] = {}
-    before: str | None = None
-    for cell in map(tidy, nb.cells):
-        key = known(cell, lab) or _essay_after(before, cell, lab)
-        before = key
+    for key, cell in found:
         if key is None:
-            cells.append(_bare(cell))
-            continue
-        if name(cell) != name(lab[key]):
-            done.append(f"metadata rebuilt: {key}")
-        mended = _mend(cell, lab[key], done)
-        if key not in place:
-            place[key] = len(cells)
-            cells.append(mended)
+            cells.append(fresh(cell.cell_type, cell.source))
         else:
-            done.append(f"two copies, the edited one kept: {key}")
-            if mended.source.strip() != lab[key].source.strip():
-                cells[place[key]] = mended
+            cells += _copies(key, cell, kept[key], lab[key], done)
     _missing(cells, lab, done)
+    _checks_last(cells, lab, done)
     for number, cell in enumerate(cells):
-        cell.id = known(cell, lab) or f"extra-{number}"
+        if cell.id not in lab:
+            cell.id = f"extra-{number}"
     out = copy.deepcopy(released)
     out.cells = cells
     return out, sorted(set(done))
 
 
-def _bare(cell: NotebookNode) -> NotebookNode:
-    new = new_code_cell if cell.cell_type == "code" else new_markdown_cell
-    return new(cell.source)
-
-
-def _mend(cell: NotebookNode, ours: NotebookNode, done: list[str]) -> NotebookNode:
+def _copies(
+    key: str,
+    cell: NotebookNode,
+    kept: NotebookNode,
+    ours: NotebookNode,
+    done: list[str],
+) -> list[NotebookNode]:
+    """Return what becomes of one copy: the lab's cell, the student's own, or both."""
+    free = _free(ours)
+    if free:
+        extra = cell is not kept and edited(cell, ours) and own(cell) != own(kept)
+    else:  # a name that ours has not, or words
+        more = {*DEFINES.findall(own(cell))} - {*DEFINES.findall(ours.source)}
+        extra = bool(more or (cell.cell_type == "markdown" and edited(cell, ours)))
+        if own(cell) != own(ours):
+            done.append(f"locked cell restored: {key}")
+    out = [fresh(cell.cell_type, own(cell))] if extra else []
+    if cell is not kept:
+        also = "the last edited kept, the others beside it" if extra else "one kept"
+        done.append(f"several copies, {also}: {key}")
+        return out
     mended = copy.deepcopy(ours)
-    free = role(ours) in ("answer", "explore") or _essay(ours)
+    mended.id = key
+    if name(cell) != name(ours):
+        done.append(f"metadata rebuilt: {key}")
+    if cell.cell_type != ours.cell_type:
+        done.append(f"cell type restored: {key}")
     if free:
         mended.source = cell.source
-    elif cell.source.strip() != ours.source.strip():
-        done.append(f"locked cell restored: {name(ours)}")
-    return mended
+    return [*out, mended]
 
 
-def _essay_after(
-    before: str | None, cell: NotebookNode, lab: dict[str, NotebookNode]
-) -> str | None:
-    """Know an essay, whose text is all the student's, by the cell it follows."""
-    keys = [None, *lab]
-    after = keys[keys.index(before) + 1 :][:1] if before else []
-    if after and cell.cell_type == "markdown" and _essay(lab[str(after[0])]):
-        return after[0]
-    return None
+def _free(ours: NotebookNode) -> bool:
+    return role(ours) in ("answer", "explore") or essay(ours)
 
 
-def _essay(cell: NotebookNode) -> bool:
-    marks = cell.metadata.get("nbgrader")
-    return bool(marks and marks.solution and marks.grade)
-
-
-def _missing(
-    cells: list[NotebookNode], lab: dict[str, NotebookNode], done: list[str]
-) -> None:
-    here = [name(c) or c.get("id") for c in cells]
+def _missing(cells: list[NotebookNode], lab: Lab, done: list[str]) -> None:
+    here = [c.id for c in cells]
     after = -1
     for key, ours in lab.items():
         if key in here:
@@ -127,6 +82,23 @@ def _missing(
             continue
         after += 1
         cells.insert(after, copy.deepcopy(ours))
+        cells[after].id = key
         here.insert(after, key)
         if role(ours) != "explore":
             done.append(f"missing cell put back: {key}")
+
+
+def _checks_last(cells: list[NotebookNode], lab: Lab, done: list[str]) -> None:
+    """Move a check that stands before its answer, or before what we run, behind it."""
+    before: list[str] = []
+    for key, ours in lab.items():
+        if role(ours) != "check":
+            if role(ours) in ("setup", "probe", "answer"):
+                before.append(key)
+            continue
+        needs = [k for k in before if role(lab[k]) != "answer" or key.startswith(k)]
+        here = [c.id for c in cells]
+        last = max((here.index(k) for k in needs), default=-1)
+        if here.index(key) < last:
+            cells.insert(last, cells.pop(here.index(key)))
+            done.append(f"check put behind its answer: {key}")

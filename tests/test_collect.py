@@ -7,11 +7,11 @@ import zipfile
 
 import nbformat
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder import collect
+from autograder import archive, cells, collect, students
 from autograder.build import instructor
 from autograder.evidence import name
 from autograder.restore import restore
@@ -103,6 +103,119 @@ def test_text_after_the_essay_is_not_taken_for_it(lab, done):
     assert nb.cells[-1].source == "A remark."
 
 
+def cell(nb, key):
+    return next(c for c in nb.cells if c.id == key)
+
+
+def code(nb):
+    return [c.source for c in nb.cells if c.cell_type == "code"]
+
+
+OTHER = "# [answer: double]\ndef double(x):\n    return 2 * x"
+
+
+def test_of_two_edited_copies_the_last_stays_and_the_other_beside_it(lab, done):
+    done.cells.append(copy.deepcopy(cell(done, "double")))
+    done.cells[-1].source = OTHER
+    done.cells.append(copy.deepcopy(cell(lab, "double")))
+    nb, what = restore(done, lab)
+    assert cell(nb, "double").source == OTHER
+    before = code(nb)[: code(nb).index(OTHER)]
+    assert ANSWER.partition("\n")[2] in before
+    assert code(nb).index(OTHER) < code(nb).index(cell(nb, "double-three").source)
+    assert any("the last edited kept, the others beside it: double" in w for w in what)
+    assert restore(nb, lab)[0] == nb
+
+
+def test_an_emptied_copy_is_no_edited_one(lab, done):
+    done.cells.append(copy.deepcopy(cell(done, "double")))
+    done.cells[-1].source = "# [answer: double]\n\n"
+    assert cell(restore(done, lab)[0], "double").source == ANSWER
+
+
+def test_an_answer_split_in_two_is_kept_whole(lab, done):
+    at = done.cells.index(cell(done, "double"))
+    second = copy.deepcopy(done.cells[at])  # JupyterLab copies the metadata
+    done.cells[at].source, second.source = "# [answer: double]\ny = 2", "double = 3"
+    done.cells.insert(at + 1, second)
+    nb, _ = restore(done, lab)
+    assert code(nb).index("y = 2") + 1 == code(nb).index("double = 3")
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_cells_that_a_student_merged_are_taken_apart(lab, done, lost):
+    explore = next(c for c in done.cells if c.id.startswith("explore"))
+    first, second = cell(done, "double"), cell(done, "double-three")
+    first.source = f"x = 1\n{first.source}\n\n{second.source}\n{explore.source}"
+    done.cells.remove(second)
+    if lost:
+        stripped(done)
+    nb, what = restore(done, lab)
+    assert cell(nb, "double").source == f"x = 1\n{ANSWER}\n"[:-1]
+    assert cell(nb, "double-three") == cell(lab, "double-three")
+    assert "merged cells taken apart: double-three" in what
+
+
+def test_code_that_stands_above_a_locked_cell_stays(lab, done):
+    check = cell(done, "double-three")
+    check.source = f"mine = 1\n{check.source}"
+    nb, _ = restore(done, lab)
+    assert code(nb).index("mine = 1") + 1 == code(nb).index(
+        cell(lab, "double-three").source
+    )
+
+
+def test_an_answer_written_into_a_locked_cell_still_runs(lab, done):
+    cell(done, "double").source = cell(lab, "double").source
+    cell(done, "double-three").source = ANSWER.partition("\n")[2]
+    nb, what = restore(done, lab)
+    assert ANSWER.partition("\n")[2] in code(nb)
+    assert cell(nb, "double-three") == cell(lab, "double-three")
+    assert "locked cell restored: double-three" in what
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_a_cell_of_another_type_is_turned_back(lab, done, kind):
+    nb = json.loads(nbformat.writes(done))
+    for c in nb["cells"]:
+        if c["id"] == "double":
+            c["cell_type"] = kind
+        if c["id"] == "why":
+            c["cell_type"] = "code"
+    mended, what = restore(nbformat.from_dict(nb), lab)
+    assert cell(mended, "double").source == ANSWER
+    assert cell(mended, "double").cell_type == "code"
+    assert cell(mended, "why").source == "Because."
+    assert {"cell type restored: double", "cell type restored: why"} <= set(what)
+
+
+def test_a_retyped_answer_is_known_by_what_it_defines(lab, done):
+    bare = [new_code_cell(ANSWER.partition("\n")[2]), new_code_cell("y = 1")]
+    done.cells = bare
+    nb, what = restore(done, lab)
+    assert "return x + x" in cell(nb, "double").source
+    assert "known by what it defines: double" in what
+    assert [c.source for c in nb.cells].count(bare[0].source) == 1
+
+
+def test_a_check_moved_before_its_answer_is_put_behind_it(lab, done):
+    check = cell(done, "double-three")
+    done.cells.remove(check)
+    done.cells.insert(0, check)
+    nb, what = restore(done, lab)
+    keys = [c.id for c in nb.cells]
+    assert keys.index("double") + 1 == keys.index("double-three")
+    assert "check put behind its answer: double-three" in what
+
+
+def test_reordered_and_extra_cells_stay_in_the_students_order(lab, done):
+    done.cells.insert(2, new_code_cell("a = 1"))
+    done.cells.append(new_markdown_cell("b"))
+    done.cells.append(done.cells.pop(0))
+    wanted = [c.source for c in done.cells]
+    assert [c.source for c in restore(done, lab)[0].cells] == wanted
+
+
 @pytest.fixture
 def course(tmp_path, lab):
     release = tmp_path / "course/release/01_lab"
@@ -152,7 +265,7 @@ def test_what_is_not_a_notebook_is_said_to_be_none(tmp_path, course, data):
 
 
 def test_a_zip_bomb_is_cut_short(tmp_path, course, monkeypatch):
-    monkeypatch.setattr(collect, "LARGEST", 1 << 20)
+    monkeypatch.setattr(archive, "LARGEST", 1 << 20)
     lines = taken(tmp_path, course, {"bob.ipynb": b"0" * (1 << 21)})
     assert lines["bob.ipynb"][1:] == (False, "over 1 MiB")
 
@@ -160,14 +273,14 @@ def test_a_zip_bomb_is_cut_short(tmp_path, course, monkeypatch):
 def test_a_link_out_of_the_download_is_not_followed(tmp_path, course):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/bob.ipynb").symlink_to("/etc/passwd")
-    (tmp_path / "in/more").symlink_to(tmp_path)
-    (tmp_path / "in/round.ipynb").symlink_to("round.ipynb")
-    os.mkfifo(tmp_path / "in/pipe.ipynb")
+    (tmp_path / "in/bob_more").symlink_to(tmp_path)
+    (tmp_path / "in/bob_round.ipynb").symlink_to("bob_round.ipynb")
+    os.mkfifo(tmp_path / "in/bob_pipe.ipynb")
     lines = collect.collect(tmp_path / "in", "01_lab", course, tmp_path / "roster.csv")
-    assert len(lines) == 4
-    assert {line.what for line in lines} == {
+    assert {line.what for line in lines if line.student == "bob"} == {
         "cannot be read: a link or a device, not a file"
     }
+    assert len(lines) == 5  # and ada, who is absent
 
 
 @pytest.mark.parametrize(
@@ -176,7 +289,7 @@ def test_a_link_out_of_the_download_is_not_followed(tmp_path, course):
 def test_a_roster_that_cannot_be_used_is_refused(tmp_path, text, message):
     (tmp_path / "r.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
-        collect.roster(tmp_path / "r.csv")
+        students.roster(tmp_path / "r.csv")
 
 
 def members(tmp_path, course, damage):
@@ -242,15 +355,16 @@ def test_a_damaged_member_is_one_line_of_the_report(tmp_path, course, damage):
 
 def test_what_is_no_zip_is_a_line_too(tmp_path, course):
     (tmp_path / "all.zip").write_text("not a zip")
-    (line,) = collect.collect(
+    line, *absent = collect.collect(
         tmp_path / "all.zip", "01_lab", course, tmp_path / "roster.csv"
     )
+    assert [a.what for a in absent] == ["nothing handed in"] * 2
     assert (line.file, line.taken) == ("all.zip", False)
     assert "not a zip" in line.what
 
 
 def test_files_beyond_the_most_are_named(tmp_path, course, done, monkeypatch):
-    monkeypatch.setattr(collect, "MOST", 1)
+    monkeypatch.setattr(archive, "MOST", 1)
     good = nbformat.writes(done)
     lines = taken(tmp_path, course, {"ada.ipynb": good, "bob.ipynb": good})
     assert lines["ada.ipynb"][1]
@@ -262,16 +376,16 @@ def test_files_beyond_the_most_are_named(tmp_path, course, done, monkeypatch):
 
 def test_a_file_name_forges_no_line_of_the_report(tmp_path, course):
     lines = taken(tmp_path, course, {"bob\nada: a: taken\x1b[2K.ipynb": ""})
-    assert list(lines) == ["bob?ada: a: taken?[2K.ipynb"]
+    assert [f for f in lines if f] == ["bob?ada: a: taken?[2K.ipynb"]
     (tmp_path / "in").mkdir()
     (tmp_path / "in/bob\udcff.ipynb").write_text("")
     lines = collect.collect(tmp_path / "in", "01_lab", course, tmp_path / "roster.csv")
-    assert lines[0].file == "bob?.ipynb"
+    assert "bobÿ.ipynb" in [line.file for line in lines]
 
 
-def students(tmp_path, text):
+def listed(tmp_path, text):
     (tmp_path / "r.csv").write_text(text, encoding="utf-8")
-    return collect.roster(tmp_path / "r.csv")
+    return students.roster(tmp_path / "r.csv")
 
 
 CLASS = """id,first,last,email
@@ -302,15 +416,15 @@ e1,Eve
     ],
 )
 def test_a_path_names_a_student_by_whole_words_in_their_order(tmp_path, path, found):
-    assert collect.whose(path, students(tmp_path, CLASS)) == found
+    assert students.whose(path, listed(tmp_path, CLASS)) == found
 
 
 def test_a_roster_with_short_long_and_empty_rows_is_read(tmp_path):
     text = "first,id\nAda,ada,more,and more\n,\n\nBob,bob\n,-\n"
-    assert list(students(tmp_path, text)) == ["ada", "bob", "-"]
-    assert collect.whose("and-more.ipynb", students(tmp_path, text)) == ["ada"]
+    assert list(listed(tmp_path, text)) == ["ada", "bob", "-"]
+    assert students.whose("and-more.ipynb", listed(tmp_path, text)) == ["ada"]
     with pytest.raises(ValueError, match="line 2: ids may hold"):
-        students(tmp_path, "first,id\nAda\n")
+        listed(tmp_path, "first,id\nAda\n")
 
 
 def test_the_roster_stays_with_the_course(tmp_path, course, done):
@@ -352,12 +466,63 @@ def test_any_mangled_notebook_is_cleaned_or_refused(data, lab):
             inside = inside[key]
         inside[last] = data.draw(STRANGE)
     try:
-        clean, _ = restore(collect.parse(json.dumps(nb).encode()), lab)
+        clean, _ = restore(cells.parse(json.dumps(nb).encode()), lab)
     except ValueError:
         return
     nbformat.validate(clean)
     nbformat.writes(clean).encode("utf-8")
-    assert {name(c) for c in lab.cells} <= {name(c) for c in clean.cells}
+    names = [name(c) or c.id for c in clean.cells]
+    assert all(names.count(name(c) or c.id) == 1 for c in lab.cells)
+    assert restore(clean, lab)[0] == clean
+
+
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(["copy", "edit", "move", "drop", "strip", "merge", "turn"]),
+        st.integers(0, 20),
+        st.integers(0, 20),
+    ),
+    max_size=6,
+)
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(moves=MOVES)
+@example(moves=[("copy", 3, 3), ("merge", 3, 0), ("edit", 3, 0)])
+def test_whatever_a_student_does_no_answer_is_lost(moves, lab):
+    nb, wrote = copy.deepcopy(lab), set()
+    for number, (what, i, j) in enumerate(moves):
+        i, j = i % len(nb.cells), j % len(nb.cells)
+        c = nb.cells[i]
+        match what:
+            case "copy":
+                nb.cells.insert(j, copy.deepcopy(c))
+            case "move":
+                nb.cells.insert(j, nb.cells.pop(i))
+            case "edit":
+                c.source += f"\ndef mine_{number}(): return 7"
+                wrote.add(f"def mine_{number}(): return 7")
+            case "drop" if "mine_" not in c.source and len(nb.cells) > 1:
+                nb.cells.pop(i)
+            case "strip":
+                c.metadata.clear()
+                c.pop("id", None)
+            case "turn":
+                c.cell_type = {"code": "raw", "raw": "markdown"}.get(
+                    c.cell_type, "code"
+                )
+            case "merge" if i + 1 < len(nb.cells):
+                c.source += "\n" + nb.cells.pop(i + 1).source
+    clean, _ = restore(nb, lab)
+    names = [name(c) or c.id for c in clean.cells]
+    assert all(names.count(name(c) or c.id) == 1 for c in lab.cells)
+    text = "\n".join(c.source for c in clean.cells)
+    assert all(w in text for w in wrote)
+    assert restore(clean, lab)[0] == clean
 
 
 @pytest.mark.parametrize(
@@ -371,4 +536,4 @@ def test_any_mangled_notebook_is_cleaned_or_refused(data, lab):
 )
 def test_what_is_too_deep_too_long_or_too_old_is_refused(text):
     with pytest.raises(ValueError, match=r"cells|notebook"):
-        collect.parse(text.encode())
+        cells.parse(text.encode())
