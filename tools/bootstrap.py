@@ -1,8 +1,9 @@
-"""Set up from nothing: a virtual environment, and the jail where that is allowed.
+"""Set up from nothing: a virtual environment; jail and browser where that is allowed.
 
 Runs on the machine's own Python (3.11 or newer) with nothing installed.
 """
 
+import functools
 import hashlib
 import os
 import shutil
@@ -12,6 +13,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ROOT / "constraints"
+SUDO = [] if os.getuid() == 0 else ["sudo", "-n"]
+BROWSER = ["chromium", "chromium-driver"]  # Debian's packages
+
+
+def say(what: str) -> None:
+    """Print what is being done, before it is done."""
+    print(f"set-up: {what}", flush=True)
 
 
 def run(*words: object, **more: object) -> None:
@@ -33,7 +41,7 @@ def environment(name: str, lock: str, wanted: list[str], first: str = "torch") -
     ).hexdigest()
     if ready.exists() and ready.read_text() == now:
         return
-    print(f"set-up: {name}, some minutes the first time", flush=True)
+    say(f"{name}, some minutes the first time")
     make = [sys.executable, "-m", "venv", "--clear", venv]
     if subprocess.run(make, stdout=subprocess.DEVNULL).returncode:
         apt("python3-venv")
@@ -41,23 +49,31 @@ def environment(name: str, lock: str, wanted: list[str], first: str = "torch") -
     pip = [venv / "bin/python", "-m", "pip", "install", "--quiet", "-c", LOCKS / lock]
     pip += ["--disable-pip-version-check"]
     run(*pip, "pip>=24")  # older ones resolve otherwise
-    run(*pip, first, cwd=ROOT)
-    run(*pip, *wanted, cwd=ROOT)
+    for step in ([first], wanted):
+        say(f"{name}: {' '.join(step)} and what that needs")
+        run(*pip, *step, cwd=ROOT)
     ready.write_text(now)
 
 
-def apt(package: str) -> bool:
-    """Install a Debian package if we may; say whether it went."""
-    sudo = [] if os.getuid() == 0 else ["sudo", "-n"]
-    if not shutil.which("apt-get") or (sudo and not shutil.which("sudo")):
+def apt(*packages: str) -> bool:
+    """Install Debian packages if we may; say whether it went."""
+    if not all(map(shutil.which, [*SUDO[:1], "apt-get"])):
         return False
+    say(f"apt-get install {' '.join(packages)}")
+    return apt_get("update") and apt_get("install", "-y", *packages)
+
+
+@functools.cache  # the lists of packages are fetched once
+def apt_get(*words: str) -> bool:
+    """Run apt-get; wait for another that is at work."""
+    full = [*SUDO, "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", *words]
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update"], ["install", "-y", package]):
-        if subprocess.run(
-            [*sudo, "apt-get", "-qq", *words], env=env, stdout=subprocess.DEVNULL
-        ).returncode:
-            return False
-    return True
+    return not subprocess.run(full, env=env, stdout=subprocess.DEVNULL).returncode
+
+
+def browser() -> bool:
+    """Say whether there is a browser that tests can drive."""
+    return all(map(shutil.which, ["chromium", "chromedriver"]))
 
 
 def main() -> None:
@@ -68,6 +84,11 @@ def main() -> None:
         print(
             "no jail: run 'apt-get install bubblewrap' as root; until then the "
             "demonstration class and the tests that grade are left out"
+        )
+    if "colab" in sys.argv and not browser() and not apt(*BROWSER):
+        print(
+            f"no browser: run 'apt-get install {' '.join(BROWSER)}' as root; until "
+            "then the tests that open pages are skipped"
         )
     environment(".venv", "ci.txt", ["-e", ".[dev]"])
     if "colab" in sys.argv:
