@@ -1,0 +1,7 @@
+"""Submissions of every kind, and what each must come to."""
+
+from .broken import BROKEN
+from .honest import HONEST
+from .hostile import HOSTILE
+
+CASES = [*HONEST, *BROKEN, *HOSTILE]
