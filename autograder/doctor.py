@@ -30,6 +30,7 @@ said = pathlib.Path("/proc/self/status").read_text()
 found = {
     "network": refused(socket.create_connection, ("127.0.0.1", PORT), 2),
     "files": refused(open, SECRET) and refused(open, "/usr/x", "w"),
+    "settings": refused(open, "/proc/sys/kernel/core_pattern", "w"),
     "processes": sum(p.isdigit() for p in os.listdir("/proc")) < 10,
     "privileges": "CapEff:\\t0000000000000000" in said and "NoNewPrivs:\\t1" in said,
     "namespaces": call(0x10000000) and call(0x00020000),
@@ -41,6 +42,7 @@ display({KEY: found}, raw=True)
 MEANS = {
     "network": "none but its own loopback",
     "files": "a read-only Python and a small /tmp; nothing of yours",
+    "settings": "none of the machine's",
     "processes": "its own; it sees and signals no other",
     "privileges": "none, and none to be had by setuid",
     "namespaces": "it can make none",

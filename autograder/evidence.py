@@ -21,10 +21,11 @@ CELL = float(os.environ.get("AUTOGRADER_CELL_SECONDS", 30))
 NOTEBOOK = float(os.environ.get("AUTOGRADER_NOTEBOOK_SECONDS", 300))
 
 
-class Late(TimeoutError):
-    """Our own code found no end, because of what the student's returned."""
+class Late(BaseException):
+    """Our own code found no end, because of what the student's returned.
 
-    theirs = True
+    No Exception: neither a check nor thaw may take it for something else.
+    """
 
 
 @contextlib.contextmanager
@@ -120,11 +121,13 @@ class Grader:
         printed = io.StringIO()
         try:
             self.jail.within(CELL)
-            self.refresh()
             with contextlib.redirect_stdout(printed), alarm(CELL):
+                self.refresh()
                 exec(compile(check, CHECK, "exec"), dict(self.world))
         except Lost as e:
             return [error("TimeoutError", f"{e} when the check called it")]
+        except Late as e:
+            return [error("TimeoutError", str(e))]
         except Exception as e:
             kind = next(c for c in type(e).__mro__ if c.__module__ == "builtins")
             return [error(kind.__name__, self._said(e, check))]
@@ -137,9 +140,9 @@ class Grader:
         self.line.last = ""
         question = f"{INSIDE}.describe({self.remote!r}, globals())"
         try:
-            held = self.jail.ask(question)
+            held = self.ask(question)
         except Lost:  # to what an exercise before has left running
-            held = self.jail.ask(question)
+            held = self.ask(question)
         held = held.get("value", {}) if isinstance(held, dict) else {}
         for key in self.remote:
             self.world.pop(key, None)
@@ -161,13 +164,14 @@ class Grader:
 
         The student's own words may hold what a hidden part has sent.
         """
-        if hasattr(e, "theirs") and hidden(check, e) and not isinstance(e, Late):
+        if hasattr(e, "theirs") and hidden(check, e):
             return "your code raised this in a hidden part, so its text is left out"
         try:
             said = str(e) or "this check failed"
         except Exception as deeper:  # an array of impossible characters has no text
             return f"this check failed; its message cannot be shown: {deeper}"
         blame = not isinstance(e, AssertionError) and not hasattr(e, "theirs")
+        blame = blame and bool(self.line.last)
         return f"{said} (your code returned: {self.line.last})" * blame or said
 
 

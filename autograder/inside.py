@@ -52,7 +52,7 @@ def plain(x: Any, room: Room | None = None, depth: int = 0) -> Any:
         return {"bytes": base64.b64encode(x).decode()}
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
-        return _tensor(x.detach().cpu(), room)
+        return _tensor(x.detach().cpu().resolve_conj().resolve_neg(), room)
     if numpy is not None and isinstance(x, numpy.ndarray | numpy.generic):
         return {"array": _array(numpy.asarray(x), room)}
     if isinstance(x, int):
@@ -74,7 +74,8 @@ def plain(x: Any, room: Room | None = None, depth: int = 0) -> Any:
     if dataclasses.is_dataclass(x) and type(x).__module__.startswith("mlsyscore."):
         fields = {f.name: within(getattr(x, f.name)) for f in dataclasses.fields(x)}
         return {"thing": [type(x).__module__, type(x).__name__, fields]}
-    if callable(x) or hasattr(type(x), "__next__") or type(x).__module__ == "__main__":
+    some = hasattr(type(x), "__iter__") or hasattr(type(x), "__next__")
+    if callable(x) or some or type(x).__module__ == "__main__":
         return {"held": _hold(x)}
     raise TypeError(f"an object of type {type(x).__name__}, which is no plain data")
 

@@ -95,7 +95,8 @@ class Jail:
 
     def _launch(self) -> None:
         km = AsyncKernelManager()
-        km.context.setsockopt(zmq.MAXMSGSIZE, 2 * ANSWER)  # bytes
+        km.context.setsockopt(zmq.MAXMSGSIZE, ANSWER)  # bytes
+        km.context.setsockopt(zmq.RECONNECT_IVL, -1)  # to what may lie there by then
         km._kernel_spec = KernelSpec(
             argv=LAUNCH,
             metadata={"kernel_provisioner": {"provisioner_name": "mlsys-jail"}},

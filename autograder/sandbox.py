@@ -4,7 +4,9 @@ Bubblewrap makes it; a watcher and limits bound its memory, processes and files,
 whoever runs its cells bounds their time.
 """
 
+import contextlib
 import os
+import re
 import resource
 import shutil
 import sys
@@ -14,18 +16,21 @@ import psutil
 
 MEMORY = int(os.environ.get("AUTOGRADER_MEMORY_MB", 8192)) << 20  # of all together
 FILES, PROCESSES = 256 << 20, 200  # bytes, processes
-SOCKETS = {"kernel.json", *(f"kernel-{i}" for i in range(1, 6))}
+CROWD, THREADS = 24, 2_000  # processes that share one core; threads of all together
 INSTALL = "apt-get install bubblewrap"
 OPEN = "AUTOGRADER_UNJAILED"  # set by whoever gives the jail up
 NOBODY = 65534
+OWN = re.compile(r"^Rss(?:Anon|Shmem):\s+(\d+)", re.MULTILINE)  # KiB
 QUIET = ["--HistoryManager.enabled=False"]
 HERE = Path(__file__).parents[1]
+HOSTS = Path(__file__).with_name("templates") / "hosts"
 
 
 def environment() -> dict[str, str]:
     """Return all that a jailed process finds in its environment."""
     said = {k: v for k, v in os.environ.items() if k.startswith("AUTOGRADER_")}
-    said |= {"HOME": "/tmp", "PATH": os.defpath, "PYTHONPATH": str(HERE)}
+    path = f"{sys.prefix}/bin{os.pathsep}{os.defpath}"
+    said |= {"HOME": "/tmp", "PATH": path, "PYTHONPATH": str(HERE)}
     said |= {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # a warning that helps nobody
     return said | {"GLOO_SOCKET_IFNAME": "lo"}
 
@@ -36,7 +41,7 @@ def unjailed() -> bool:
 
 
 def command(inside: list[str], folder: Path, tell: int | None = None) -> list[str]:
-    """Wrap a command in bubblewrap; folder is the only one it may write to.
+    """Wrap a command in bubblewrap, where folder can be read.
 
     tell: a file to which bubblewrap writes what it has started.
 
@@ -63,11 +68,21 @@ def command(inside: list[str], folder: Path, tell: int | None = None) -> list[st
             f"{NOBODY}",
         ],
         *["--cap-drop", "ALL", "--disable-userns", "--die-with-parent"],
-        *["--new-session", "--clearenv", "--proc", "/proc", "--dev", "/dev"],
+        *["--new-session", "--clearenv", "--dev", "/dev"],
+        *["--proc", "/proc", "--remount-ro", "/proc"],  # root could change the machine
         *["--size", str(FILES), "--tmpfs", "/tmp"],
         *["--size", str(FILES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
         *[word for path in seen for word in ("--ro-bind-try", path, path)],
-        *["--bind", str(folder), str(folder), "--remount-ro", "/", "--chdir", "/tmp"],
+        *["--ro-bind", str(HOSTS), "/etc/hosts"],
+        *[
+            "--ro-bind",
+            str(folder),
+            str(folder),
+            "--remount-ro",
+            "/",
+            "--chdir",
+            "/tmp",
+        ],
         *[w for name, x in environment().items() for w in ("--setenv", name, x)],
         *inside,
     ]
@@ -87,23 +102,40 @@ def limits() -> None:
     bound(resource.RLIMIT_AS, MEMORY)
     bound(resource.RLIMIT_FSIZE, FILES)
     bound(resource.RLIMIT_CORE, 0)
+    bound(resource.RLIMIT_NOFILE, 4096)  # the buffers of sockets are nobody's memory
 
 
-def excess(roots: list[psutil.Process], folder: Path) -> str | None:
+def excess(roots: list[psutil.Process]) -> str | None:
     """Say which limit the processes of a jail outgrow together, if one.
 
     roots: the jail's own process, and others whose children are in the jail.
     A limit on each process does not bound their number, and root has none at all.
-    The folder of the sockets is the machine's own disk: nothing else may lie there.
     """
     inside = [p for root in roots for p in _children(root)]
-    if not set(os.listdir(folder)) <= SOCKETS:
-        return "it wrote among the sockets of its kernel"
+    if len(inside) > CROWD:
+        _pin(inside, roots[0].pid)
     if len(inside) > PROCESSES:
         return f"it had more than {PROCESSES} processes"
+    if sum(map(_threads, inside)) > THREADS:
+        return f"it had more than {THREADS} threads"
     if all(sum(map(size, inside)) > MEMORY for size in (_upper, _exact)):
         return f"its processes took more than {MEMORY >> 20} MiB together"
     return None
+
+
+def _pin(crowd: list[psutil.Process], place: int) -> None:
+    """Keep a crowd on one core, so that it starves no other jail."""
+    cores = sorted(os.sched_getaffinity(0))
+    for process in crowd:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(process.pid, {cores[place % len(cores)]})
+
+
+def _threads(process: psutil.Process) -> int:
+    try:
+        return int(process.num_threads())
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
@@ -116,9 +148,10 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 def _upper(process: psutil.Process) -> int:
     """Bytes that a process holds, counting what forks share once for each."""
     try:
-        return int(process.memory_info().rss - process.memory_info().shared)
-    except psutil.NoSuchProcess:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return 0
+    return sum(int(size) << 10 for size in OWN.findall(status))
 
 
 def _exact(process: psutil.Process) -> int:

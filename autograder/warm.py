@@ -28,6 +28,7 @@ from . import enter, sandbox
 HEAVY = ("torch", "numpy", "mlsyscore.processes", "debugpy", "ipykernel.debugger")
 HEAVY += ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")
 HEAVY += ("autograder.evidence",)
+MOST = 6 << 30  # bytes of a judge, who reads what a student may blow up
 _starting = threading.Lock()
 _forked_from = ""  # the address of the warm process, in one that it forked
 
@@ -148,7 +149,7 @@ def _answer(wire: socket.socket, others: list[int]) -> None:
 def _called(stream: Any, seconds: float, f: Callable[..., Any], args: Any) -> None:
     """Send back what a function returns or raises; die when it takes too long."""
     faulthandler.dump_traceback_later(seconds, exit=True)
-    sandbox.bound(resource.RLIMIT_AS, 2 * sandbox.MEMORY)
+    sandbox.bound(resource.RLIMIT_AS, MOST)
     try:
         answer = pickle.dumps((f(*args), None))
     except Exception as e:

@@ -124,7 +124,7 @@ def test_two_kernels_of_one_warm_process_see_nothing_of_each_other():
 
 
 def test_each_bound_that_the_doctor_names_was_tried(monkeypatch):
-    assert len(examine()) == 10
+    assert len(examine()) == 11
 
     def loose(inside, folder, tell=None):
         words = command(inside, folder, tell)
