@@ -86,6 +86,7 @@ def graded(given: argparse.Namespace) -> int:
     if given.unjailed:
         os.environ[sandbox.OPEN] = "1"
     warm.own()  # torch loads there while nbgrader loads here
+    sandbox.skip_grammar()
     from . import doctor, grade
 
     if given.unjailed:

@@ -1,13 +1,18 @@
 """Write grades into nbgrader's gradebook, each once, and keep what was done by hand."""
 
+import functools
 import hashlib
 import re
 from pathlib import Path
 
+import nbgrader.api
 from nbgrader.api import MissingEntry
 from nbgrader.apps import NbGraderAPI
 
 from . import judge
+
+# Each of nbgrader's steps opens the gradebook anew, and would compile its SQL anew.
+nbgrader.api.create_engine = functools.cache(nbgrader.api.create_engine)
 
 
 def marker(course: Path, lab: str, student: str) -> Path:

@@ -30,7 +30,6 @@ def configure(c: Any) -> None:
         steps.LimitOutput,
         steps.SaveAutoGrades,
         steps.AssignLatePenalties,
-        steps.CheckCellMetadata,
     ]
     feedback.configure(c)
     c.HTMLExporter.sanitize_html = True  # of feedback and of formgrader's pages

@@ -74,7 +74,7 @@ HOSTILE = [
     one("escapes", thieves.ESCAPE, says=r"escaped by \[\]"),
     one("writes", thieves.WRITES),
     one("links", thieves.LINKS),
-    one("litters", thieves.LITTER, "scale", says="killed its kernel"),
+    one("litters", thieves.LITTER, says="refused Read-only"),
     one("signals", thieves.SIGNALS),
     Case("transforms", {"scale": liars.TRANSFORMER}, ALL),
     one("rewrites-trees", liars.TREES, "scale"),

@@ -82,10 +82,15 @@ class Run:
     seconds: float
 
     def leaks(self, name: str) -> list[str]:
-        """Return the words that one student's page or notebook should not show."""
+        """Return the words that one student's page or notebook should not show.
+
+        What a function kept of a hidden check may stand in the notebook, which only
+        the instructor opens.
+        """
         seen = self.outcomes[name]
         words = {k: w for k, w in self.zoo.tokens.items() if k != name}
         words |= {"canary": self.zoo.canary, "secret": self.zoo.secret}
+        words = {k: w for k, w in words.items() if k != "secret" or w in seen.text}
         return [k for k, w in words.items() if w in seen.text or w in seen.shown]
 
 

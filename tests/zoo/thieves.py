@@ -166,23 +166,23 @@ print("wrote", wrote)
 {RIGHT}
 """
 LINKS = f"""
-import ipykernel, os
+import os
 for n, target in enumerate(("@COURSE@/gradebook.db", "/proc/1/root", "/etc/passwd")):
     os.symlink(target, f"/tmp/link-{{n}}")
     for act in (lambda: print(open(f"/tmp/link-{{n}}").read()),
                 lambda: os.link(target, f"/tmp/hard-{{n}}")):
         try: act()
         except OSError as e: print(type(e).__name__)
-own = ipykernel.get_connection_file()
-os.remove(own)
-os.symlink("@COURSE@/gradebook.db", own)
+for n in range(1, 6):
+    os.remove(f"/tmp/.kernel-{{n}}")
+    os.symlink("@COURSE@/gradebook.db", f"/tmp/.kernel-{{n}}")
 {RIGHT}
 """
 LITTER = f"""
 import ipykernel, os
 here = os.path.dirname(ipykernel.get_connection_file())
-os.symlink("@COURSE@", here + "/@TOKEN@")
-import time; time.sleep(2)
+try: os.symlink("@COURSE@", here + "/@TOKEN@")
+except OSError as e: print("refused", e.strerror)
 {RIGHT}
 """
 SIGNALS = f"""{JAILED}
