@@ -116,6 +116,9 @@ def main(alive: int) -> None:
     for name in HEAVY:
         with contextlib.suppress(ImportError):  # a course need not have torch
             __import__(name)
+    from nbformat.v4 import new_code_cell
+
+    new_code_cell()  # compiles the schema that each judge will ask
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them

@@ -75,6 +75,8 @@ def course(folder: Path, script: Path, count: int, stock: bool) -> None:
         for cell in nb.cells:
             if i % 3 == 2 and cell.id in WRONG:
                 cell.source = f"# [answer: {cell.id}]\n{WRONG[cell.id]}"
+            if cell.id == "count":
+                cell.source += f"\n# by student {i}: no two notebooks are the same"
         here = folder / f"submitted/s{i:04}/{NAME}"
         here.mkdir(parents=True)
         nbformat.write(nb, here / f"{NAME}.ipynb")

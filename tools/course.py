@@ -24,9 +24,9 @@ def graded(course: Path) -> list[dict[str, str]]:
         print(f"  {line}")
     for trouble in grade.grade(demo.LAB, course):
         print(f"  not graded: {trouble}")
-    rows = report.table(demo.LAB, course, list(students.roster(roster)))
-    report.write(rows, course / "grades.csv")
-    return rows
+    said, troubles = report.report(demo.LAB, course)
+    print(*(f"  {line}" for line in [*said, *troubles]), sep="\n")
+    return report.table(demo.LAB, course, list(students.roster(roster)))
 
 
 def show(rows: list[dict[str, str]]) -> None:
@@ -65,7 +65,7 @@ def main() -> int:
         print(f"  the grades {'DIFFER from' if wrong else 'are those of'} {EXPECTED}")
     print("3. The site", flush=True)
     print(f"  {site()}")
-    print(f"Notebooks: {ROOT / 'notebooks'}\nGrades: {COURSE / 'grades.csv'}")
+    print(f"Notebooks: {ROOT / 'notebooks'}\nThe course: {COURSE}")
     return int(wrong)
 
 
