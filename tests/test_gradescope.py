@@ -108,7 +108,7 @@ class Gradescope:
         self.submission.mkdir()
         (self.root / "venv" / "bin").mkdir(parents=True)
         python = self.root / "venv" / "bin" / "python"
-        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         python.chmod(0o755)
 
     def install(self, file):
