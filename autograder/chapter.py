@@ -67,6 +67,7 @@ def execute(nb: NotebookNode, before: NotebookNode | None, folder: Path) -> None
         config=Config(KernelManager={"transport": "ipc"}),  # as it is, TCP warns
         timeout=60,
         record_timing=False,
+        coalesce_streams=True,  # or what one print shows may come in two parts
         resources={"metadata": {"path": str(folder)}},
     ).execute()
     old = {c.source: c for c in before.cells} if before else {}

@@ -163,7 +163,7 @@ class Intake:
             fine = isinstance(e, pick.Stranger) or not _notebook(it)
             said = str(e) or type(e).__name__
             return Line(entry.name, student, False, said, fine=fine)
-        what = [summary(done) or "as released", odd, row.trouble, late]
+        what = [summary(done) or "nothing to mend", odd, row.trouble, late]
         said = "; ".join(filter(None, what))
         return Line(entry.name, student, True, said, bool(late))
 

@@ -104,7 +104,7 @@ class Jail:
         self.client = _Client(
             new_notebook(cells=[new_code_cell()]),
             km=km,
-            timeout=int(self.seconds),
+            timeout=max(1, int(self.seconds)),
             iopub_timeout=10,
             allow_errors=True,
             record_timing=False,

@@ -30,8 +30,9 @@ def graded(course: Path) -> list[dict[str, str]]:
 
 
 def show(rows: list[dict[str, str]]) -> None:
-    """Print the grade table."""
-    columns = list(dict.fromkeys(k for row in rows for k in row))
+    """Print the grade table, an exercise's checks as their sum."""
+    every = list(dict.fromkeys(k for row in rows for k in row))
+    columns = [c for c in every if not any(c.startswith(f"{e}-") for e in every)]
     wide = {c: max(len(r.get(c, "")) for r in [*rows, {c: c}]) for c in columns}
     for row in [dict(zip(columns, columns, strict=True)), *rows]:
         print("  " + "  ".join(row.get(c, "").ljust(wide[c]) for c in columns))

@@ -173,7 +173,7 @@ CAPTURES = f"import io, sys\nsys.stdout = sys.stderr = io.StringIO()\n{RIGHT}"
 HUGE = f"print('y' * 50_000_000)\n{RIGHT}"
 
 HONEST = [
-    Case("plain", line="as released"),
+    Case("plain", line="nothing to mend"),
     one("warns", NOISY),
     one("prints", PRINTS),
     one("reprint", NO_PRINT),
