@@ -14,6 +14,7 @@ import os
 import pickle
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from . import enter, sandbox
@@ -129,7 +131,10 @@ def main(alive: int) -> None:
                 _answer(wire, [listening.fileno(), alive])
         wire.close()
         if alive in ready:
-            return
+            break
+    shutil.rmtree(
+        Path(_forked_from).parent, ignore_errors=True
+    )  # its owner may be
 
 
 def _answer(wire: socket.socket, others: list[int]) -> None:

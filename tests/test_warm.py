@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -86,10 +87,11 @@ def test_no_kernel_stays_when_who_started_it_is_killed(tmp_path):
     script.write_text(
         "import time\nfrom autograder.jail import Jail\n"
         "jail = Jail(30, 60)\njail.run('import os; os.fork()')\n"
-        "print('ready', flush=True)\ntime.sleep(60)\n"
+        "print(jail.launched.folder, flush=True)\ntime.sleep(60)\n"
     )
     run = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE)
-    assert run.stdout.readline() == b"ready\n"
+    folder = Path(run.stdout.readline().decode().strip())
+    assert folder.exists()
     family = psutil.Process(run.pid).children(recursive=True)
     assert len(family) >= 5  # warm process, fork, kernel, bubblewrap, its command
     os.kill(run.pid, signal.SIGKILL)
@@ -97,6 +99,7 @@ def test_no_kernel_stays_when_who_started_it_is_killed(tmp_path):
     run.stdout.close()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
+    assert not folder.parent.exists()
 
 
 def test_a_kernel_starts_from_nothing_where_it_cannot_be_forked(monkeypatch):
