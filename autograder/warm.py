@@ -132,9 +132,7 @@ def main(alive: int) -> None:
         wire.close()
         if alive in ready:
             break
-    shutil.rmtree(
-        Path(_forked_from).parent, ignore_errors=True
-    )  # its owner may be
+    shutil.rmtree(Path(_forked_from).parent, ignore_errors=True)  # its owner may be
 
 
 def _answer(wire: socket.socket, others: list[int]) -> None:
