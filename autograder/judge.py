@@ -6,7 +6,6 @@ import functools
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from . import evidence, sandbox, warm
 
 LATE = 60  # seconds that a judge may take beside those of the notebook
 CODE = sorted(Path(__file__).parent.glob("*.py"))
-Call = Callable[..., Any]
 
 
 @functools.cache

@@ -52,7 +52,6 @@ def command(inside: list[str], folder: Path, tell: int | None = None) -> list[st
     """Wrap a command in bubblewrap, where folder can be read.
 
     tell: a file to which bubblewrap writes what it has started.
-
     Raises RuntimeError where bubblewrap is missing.  Where the jail was given up, by
     root, the command runs as nobody; by others, as it is.
     """
@@ -67,14 +66,8 @@ def command(inside: list[str], folder: Path, tell: int | None = None) -> list[st
     seen += [sys.prefix, sys.base_prefix, str(HERE / "mlsyscore")]
     return [
         *[bwrap, *(["--info-fd", str(tell)] if tell else [])],
-        *[
-            "--unshare-all",
-            "--unshare-user",
-            "--uid",
-            f"{NOBODY}",
-            "--gid",
-            f"{NOBODY}",
-        ],
+        *["--unshare-all", "--unshare-user"],
+        *["--uid", str(NOBODY), "--gid", str(NOBODY)],
         *["--cap-drop", "ALL", "--disable-userns", "--die-with-parent"],
         *["--new-session", "--clearenv", "--dev", "/dev"],
         *["--proc", "/proc", "--remount-ro", "/proc"],  # root could change the machine
