@@ -26,6 +26,7 @@ import torch
 import torch.distributed as dist
 
 from mlsyscore import collectives
+from mlsyscore.checks import close, number, same
 from mlsyscore.collectives import ring_allreduce as ring_time
 from mlsyscore.collectives import tree_allreduce as tree_time
 from mlsyscore.network import Link
@@ -34,64 +35,6 @@ from mlsyscore.units import GB, KB, MB, TB, Gbps, ms, second, us
 
 nvlink = Link(alpha=0.5 * us, beta=450 * GB / second)
 fabric = Link(alpha=5 * us, beta=400 * Gbps)
-
-# %% [markdown]
-# The checks use two helpers.  They say what came, what was expected, in which
-# unit, and the usual slip when the ratio of the two gives it away.
-
-# %%
-UNITS = {"s": 1.0, "ms": ms, "us": us, "B": 1.0, "MB": MB, "": 1.0}
-SLIPS = {
-    8: "bits for bytes",
-    1 / 8: "bytes for bits",
-    1e3: "a prefix",
-    1e-3: "a prefix",
-}
-SLIPS |= {1.024**3: "GiB for GB", 1.024**2: "MiB for MB", 2: "both directions"}
-
-
-def number(name, got):
-    """Return got as a float; AssertionError if it is no finite number."""
-    real = isinstance(got, int | float | np.number | np.ndarray)
-    real = real and not isinstance(got, bool) and np.ndim(got) == 0
-    real = real and np.asarray(got).dtype.kind in "iuf"
-    assert real, f"{name}: one number is expected, not {type(got).__name__} {got!r:.60}"
-    assert math.isfinite(got), f"{name}: a finite number is expected, not {got}"
-    return float(got)
-
-
-def close(name, got, want, unit="", slips=None, rel=1e-6, show=True):
-    """AssertionError unless got is want, with the unit and a likely slip."""
-    got, size = number(name, got), UNITS[unit]
-    if abs(got - want) <= rel * abs(want) + 1e-15:
-        return
-    text = f"{name}: you have {got / size:.6g} {unit}"
-    text += f"; {want / size:.6g} {unit} is expected." if show else "; that is not it."
-    for ratio, slip in (SLIPS | (slips or {})).items():
-        if abs(got - ratio * want) <= 1e-3 * abs(ratio * want) + 1e-15:
-            text += f" The ratio is {ratio:.4g}: {slip}?"
-            break
-    raise AssertionError(text)
-
-
-def same(name, got, want, rel=1e-9, show=True):
-    """AssertionError unless got is an array like want, value by value."""
-    array = isinstance(got, np.ndarray) and got.dtype.kind in "iuf"
-    assert array, f"{name}: an array is expected, not {type(got).__name__} {got!r:.60}"
-    want = np.asarray(want, float)
-    assert got.shape == want.shape, (
-        f"{name}: the shape is {got.shape}; {want.shape} is expected"
-    )
-    assert np.all(np.isfinite(got)), f"{name}: it holds values that are not finite"
-    bad = np.flatnonzero(np.abs(got - want) > rel * (1 + np.abs(want)))
-    if bad.size:
-        i = bad[0]
-        raise AssertionError(
-            f"{name}: {bad.size} of {want.size} values are wrong; the first, at "
-            f"{i}, is {got.flat[i]:.6g}"
-            + (f" and not {want.flat[i]:.6g}" if show else "")
-        )
-
 
 # %% [markdown]
 # ## 1. A ring from single messages (8 points)

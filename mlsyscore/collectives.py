@@ -18,9 +18,8 @@ def _rounds(N: int) -> float:
 
 
 def reduce_scatter(n: Bytes, N: int, link: Link) -> Seconds:
-    """Ring reduce-scatter: each device ends with one summed chunk of n/N bytes.
+    """Ring reduce-scatter to a summed n/N on each: T = (N - 1) (alpha + n / (N beta)).
 
-    T = (N - 1) (alpha + n / (N beta))
     Source: Patarasuk and Yuan, J. Parallel Distrib. Comput. 69 (2009).
     """
     count(N)
@@ -39,16 +38,14 @@ def ring_allreduce(n: Bytes, N: int, link: Link) -> Seconds:
     """Ring all-reduce: a reduce-scatter, then an all-gather.
 
     T = 2 (N - 1) alpha + 2 (N - 1)/N n / beta
-    Ignores congestion: neighbours must have a path of their own.
-    Source: Patarasuk and Yuan (2009).
+    Ignores congestion if neighbours share a path.  Source: Patarasuk and Yuan (2009).
     """
     return reduce_scatter(n, N, link) + all_gather(n, N, link)
 
 
 def tree_allreduce(n: Bytes, N: int, link: Link) -> Seconds:
-    """Binomial tree: reduce to a root, broadcast back, the whole tensor each time.
+    """Binomial tree to a root and back, whole: T = 2 ceil(log2 N) (alpha + n / beta).
 
-    T = 2 ceil(log2 N) (alpha + n / beta)
     Ignores pipelining.  Source: Thakur, Rabenseifner and Gropp (2005).
     """
     return 2 * _rounds(N) * link.time(n)
@@ -68,10 +65,9 @@ def double_tree_allreduce(n: Bytes, N: int, link: Link) -> Seconds:
 
 
 def butterfly_allreduce(n: Bytes, N: int, link: Link) -> Seconds:
-    """Recursive halving, then doubling: a tree's rounds with a ring's bytes.
+    """Recursive halving, then doubling: T = 2 log2(N) alpha + 2 (N - 1)/N n / beta.
 
-    T = 2 log2(N) alpha + 2 (N - 1)/N n / beta
-    N must be a power of two.  Ignores that distant partners share links.
+    A tree's rounds, a ring's bytes; needs N = 2^k.  Ignores that far pairs share links.
     Source: Thakur, Rabenseifner and Gropp (2005), section 4 (Rabenseifner).
     """
     rounds = _rounds(N)
@@ -81,9 +77,8 @@ def butterfly_allreduce(n: Bytes, N: int, link: Link) -> Seconds:
 
 
 def parameter_server(n: Bytes, N: int, link: Link) -> Seconds:
-    """All N devices send n bytes to one server, which sends n bytes back to each.
+    """All N devices send n bytes to a server and get n back: T = 2 (alpha + N n/beta).
 
-    T = 2 (alpha + N n / beta)
     The server's one link carries everything; the N start-ups overlap.
     """
     count(N)
@@ -93,8 +88,7 @@ def parameter_server(n: Bytes, N: int, link: Link) -> Seconds:
 def allreduce_bound(n: Bytes, N: int, link: Link) -> Seconds:
     """Least time that N devices' links allow: T >= 2 (N - 1)/N n / beta.
 
-    No algorithm on the devices beats it; a switch that adds (SHARP, NVLS) does.
-    Source: Patarasuk and Yuan (2009), theorem 1.
+    In-switch sums (SHARP, NVLS) beat it.  Source: Patarasuk and Yuan (2009), theorem 1.
     """
     return allreduce_traffic(n, N) / link.beta
 
@@ -118,9 +112,7 @@ def all_to_all(n: Bytes, N: int, link: Link, skew: Ratio = 1.0) -> Seconds:
     Pairwise exchange.  Ignores the fabric's cut, which may bind before the links.
     Raises ValueError for skew < 1: some receiver takes at least the mean.
     """
-    count(N)
-    if not every(skew >= 1):
-        raise ValueError(f"the hottest receiver takes at least the mean: skew {skew}")
+    count(N, skew)
     return (N - 1) * link.time(skew * n / N)
 
 
@@ -140,15 +132,10 @@ def all_to_all_bound(
 def busbw(n: Bytes, T: Seconds, N: int) -> BytesPerSecond:
     """Bus bandwidth of an all-reduce, 2 (N - 1)/N n / T, as nccl-tests reports it.
 
-    The rate of each device's link if a ring did the work; with in-switch sums it
-    can exceed the link.  Source: nccl-tests, doc/PERFORMANCE.md.
+    A ring's rate per link; in-switch sums can exceed it.  Source: nccl-tests,
+    doc/PERFORMANCE.md.
     """
     return allreduce_traffic(n, N) / T
-
-
-def _ratio(r: Ratio) -> None:
-    if not every(r >= 1):
-        raise ValueError(f"compression makes r >= 1 times smaller, not r = {r}")
 
 
 def compressed_step(
@@ -156,15 +143,15 @@ def compressed_step(
 ) -> Seconds:
     """Step that sends gradients r times smaller: T_compute + T_comm/r + T_codec.
 
-    Ignores that start-ups do not shrink, and that the run may need more steps.
+    Needs r >= 1.  Ignores that start-ups do not shrink, and that more steps may follow.
     """
-    _ratio(r)
+    count(r)
     return T_compute + T_comm / r + T_codec
 
 
 def codec_budget(T_comm: Seconds, r: Ratio) -> Seconds:
     """Time that a codec may take before it slows the step: T_comm (1 - 1/r)."""
-    _ratio(r)
+    count(r)
     return T_comm * (1 - 1 / r)
 
 

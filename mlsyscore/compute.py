@@ -88,9 +88,8 @@ class Coolant:
 
 
 def roofline(O: Flop, D_vol: Bytes, chip: Accelerator) -> Seconds:
-    """Least time for O operations on D_vol bytes: the slower of the two rates.
+    """Least time for O operations on D_vol bytes, T = max(O / R_peak, D_vol / BW).
 
-    T = max(O / R_peak, D_vol / BW)
     Assumes perfect overlap; the sum of the two terms is the upper bound.
     Source: Williams, Waterman and Patterson, CACM 52 (2009).
     """
@@ -108,9 +107,8 @@ def attainable(I: FlopPerByte, chip: Accelerator) -> FlopPerSecond:
 
 
 def decode_floor(P: int, chip: Accelerator, s: Bytes = 2.0) -> Seconds:
-    """Least time for one token at batch 1: each of P weights of s bytes is read once.
+    """Least time for one token at batch 1, P weights read once: T_tok = P s / BW.
 
-    T_tok = P s / BW
     Ignores the KV cache, launches, and that no chip reads at its full rate.
     """
     return P * s / chip.bw
@@ -173,11 +171,10 @@ def delivered_time(
 def breakeven_utilisation(
     C_fixed: Dollars, C_rent: Dollars, C_use: Dollars = 0.0
 ) -> Ratio:
-    """Utilisation from which owning is cheaper than renting the hours in use.
+    """Utilisation from which owning beats renting, u = C_fixed / (C_rent - C_use).
 
-    u = C_fixed / (C_rent - C_use)
     C_fixed falls due anyway, C_rent and C_use over the same life at full use.  Above 1
-    renting always wins.  Ignores interest and resale.
+    renting always wins.  Rent is for the hours in use.  Ignores interest and resale.
     """
     if not every(C_rent > C_use):
         raise ValueError(f"rent {C_rent} never repays a running cost of {C_use}")

@@ -9,38 +9,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .training import State
-from .units import (
-    Bytes,
-    BytesPerSecond,
-    Fraction,
-    Joules,
-    Ratio,
-    Seconds,
-    Watts,
-    count,
-    every,
-)
+from .units import Bytes, BytesPerSecond, Fraction, Joules, Ratio, Seconds, Watts, count
 
 Vector = Annotated[NDArray[np.float64], "1"]
 Vectors = Annotated[ArrayLike, "1"]
-
 _FP32 = State(4.0, 4.0, 8.0)
 
 
 def working_set(P: int, trained: int, A: Bytes, state: State = _FP32) -> Bytes:
-    """Memory of an update: all weights, state for the trained ones, activations A.
-
-    P w + trained (g + o) + A, by default in fp32 with Adam
-    """
-    if not every((trained >= 0) & (trained <= P)):
+    """Memory to update: P w + trained (g + o) + activations A; default fp32, Adam."""
+    if not np.all((trained >= 0) & (trained <= P)):
         raise ValueError(f"of {P} parameters {trained} cannot be trained")
     return P * state.weights + trained * (state.gradients + state.optimizer) + A
 
 
 def update_traffic(P: int, A: Bytes, state: State = _FP32) -> Bytes:
-    """Least memory traffic of a full update without reuse in caches.
+    """Least traffic of a full update without cache reuse, P (4 w + 2 g + 2 o) + 2 A.
 
-    P (4 w + 2 g + 2 o) + 2 A
     Weights are read forward, backward and in the optimiser, which writes them; the
     rest is written and read once.
     """
@@ -57,14 +42,13 @@ def lora_parameters(r: int, d_in: int, d_out: int) -> int:
 
 
 def fedavg(w: Vectors, n: Vectors) -> Vector:
-    """Average the clients' parameters w by their numbers of examples n.
+    """Average w over clients, the first axis, by their examples: sum_k (n_k / n) w_k.
 
-    w = sum_k (n_k / n) w_k, over the first axis
     One full-batch step each gives the pooled step exactly; more local steps on unlike
     data do not.  Source: McMahan et al., arXiv 1602.05629 (2017).
     """
     n = np.asarray(n)
-    if not (every(n >= 0) and n.max() > 0):
+    if not (np.all(n >= 0) and n.max() > 0):
         raise ValueError(f"needs examples, and no client with fewer than none: {n}")
     return np.average(np.asarray(w, float), axis=0, weights=n)
 
@@ -95,7 +79,7 @@ def candidates(K: int, p: Fraction, z: Ratio = 0.0) -> Ratio:
     z standard deviations of margin, for drop-outs that are independent.  1.3 K covers
     p = 0.23 on average.  Source of 1.3: Bonawitz et al., arXiv 1902.01046 (2019).
     """
-    if not every((p >= 0) & (p < 1)):
+    if not np.all((p >= 0) & (p < 1)):
         raise ValueError(f"of any {K} clients none report if a share {p} drops out")
     root: float = (z * np.sqrt(p) + np.sqrt(z * z * p + 4 * K)) / 2
     return root * root / (1 - p)
@@ -125,7 +109,7 @@ def unmasking(K: int, d: int) -> int:
     (K - d)(1 + d): each survivor's own, and its pair masks s_ij = -s_ji with the d
     Pair masks between survivors cancel.  Source: Bonawitz et al., CCS (2017).
     """
-    if not every((d >= 0) & (d <= K)):
+    if not np.all((d >= 0) & (d <= K)):
         raise ValueError(f"of {K} clients {d} cannot drop out")
     return (K - d) * (1 + d)
 
@@ -135,6 +119,6 @@ def krum_clients(f: int) -> int:
 
     A mean withstands none, a median any minority.  Source: Blanchard et al. (2017).
     """
-    if not every(f >= 0):
+    if not np.all(f >= 0):
         raise ValueError(f"there are no {f} clients")
     return 2 * f + 3

@@ -92,9 +92,8 @@ def average_odds_difference(a: Confusion, b: Confusion) -> Ratio:
 
 
 def implied_fpr(p: Fraction, PPV: Fraction, FNR: Fraction) -> Fraction:
-    """False positive rate that a base rate, PPV and FNR leave.
+    """FPR that a base rate, PPV and FNR leave, p/(1 - p) (1 - PPV)/PPV (1 - FNR).
 
-    FPR = p/(1 - p) (1 - PPV)/PPV (1 - FNR)
     At equal PPV and FNR, both below 1, unequal base rates force unequal FPR.  Raises
     ValueError if no rule has these.  Source: Chouldechova, Big Data 5 (2017), eq. 2.6.
     """
@@ -128,10 +127,7 @@ def gap_margin(
 
 
 def audit_size(h: Ratio, p: Fraction = 0.5, z: Ratio = 1.96) -> Ratio:
-    """People to sample from a group to know its rate p within h; round up.
-
-    n = z^2 p (1 - p) / h^2
-    """
+    """People to sample to know a group's p within h, z^2 p (1 - p)/h^2; round up."""
     return z**2 * p * (1 - p) / h**2
 
 

@@ -34,9 +34,8 @@ def step_time(
 
 
 def communication_ratio(T_comm: Seconds, T_compute: Seconds, N: int) -> Ratio:
-    """Time to communicate for each second of a machine's computing.
+    """Time to talk for each second of a machine's computing, T_comm / (T_compute/N).
 
-    rho = T_comm / (T_compute/N)
     Above 1 the fleet mostly talks, unless overlap hides it.
     """
     count(N)
@@ -44,18 +43,16 @@ def communication_ratio(T_comm: Seconds, T_compute: Seconds, N: int) -> Ratio:
 
 
 def communication_intensity(M: Bytes, O: Flop) -> BytesPerFlop:
-    """Network bytes that a program needs for each of its operations.
+    """Network bytes that a program needs for each of its operations, CI = M/O.
 
-    CI = M/O
     Above what the machine sends per operation, beta/R, the network sets the step.
     """
     return M / O
 
 
 def scaling_efficiency(T_1: Seconds, T_N: Seconds, N: int) -> Ratio:
-    """Share of N machines' time that one machine would have needed alone.
+    """Share of N machines' time that one would have needed alone, eta = T_1/(N T_N).
 
-    eta = T_1 / (N T_N)
     Below 1/2 most of the fleet's time is overhead.  Above 1 the work itself shrank,
     as when a shard begins to fit in a cache.  Both times are for the same work.
     """
@@ -70,9 +67,8 @@ def realised_speedup(S: Ratio, f: Fraction) -> Ratio:
 
 
 def system_mtbf(mtbf: Seconds, N: int) -> Seconds:
-    """Mean time between failures of N parts of which any one stops the job.
+    """Mean time between failures of N parts of which any one stops the job, MTBF/N.
 
-    MTBF_sys = MTBF/N
     Exact for constant, independent failure rates.  Also the long-run mean for any
     lifetime, once failed parts have been replaced for long; fresh parts with infant
     mortality fail sooner, shared causes make fewer and larger failures.
@@ -83,9 +79,8 @@ def system_mtbf(mtbf: Seconds, N: int) -> Seconds:
 
 
 def failure_probability(t: Seconds, mtbf: Seconds) -> Fraction:
-    """Probability that a failure comes before time t.
+    """Probability that a failure comes before time t, 1 - exp(-t/MTBF).
 
-    Pr = 1 - exp(-t/MTBF)
     Assumes a constant failure rate; for a job, its own MTBF and not a part's.
     """
     if not (every(t >= 0) and every(mtbf > 0)):
@@ -106,8 +101,7 @@ def all_up(A: Fraction, N: int) -> Fraction:
 def power_law_loss(X: Ratio, A_L: Ratio, alpha: Ratio, C_L: Ratio = 0.0) -> Ratio:
     """Loss of a model trained with X times a reference of compute, data or size.
 
-    L(X) = A_L X^-alpha + C_L
-    C_L is the floor that no X passes.  A fit: it holds where it was fitted.
+    L(X) = A_L X^-alpha + C_L, the floor that no X passes.  A fit: holds where fitted.
     Source: Kaplan et al., arXiv 2001.08361 (2020); C_L: Hoffmann et al., 2203.15556.
     """
     positive(X, alpha)
@@ -115,9 +109,8 @@ def power_law_loss(X: Ratio, A_L: Ratio, alpha: Ratio, C_L: Ratio = 0.0) -> Rati
 
 
 def resource_for_loss(L: Ratio, A_L: Ratio, alpha: Ratio, C_L: Ratio = 0.0) -> Ratio:
-    """Resource X that reaches the loss L, the inverse of ``power_law_loss``.
+    """Inverse of ``power_law_loss``: a loss L takes X = (A_L / (L - C_L))^(1/alpha).
 
-    X = (A_L / (L - C_L))^(1/alpha)
     With A_L = 1 and C_L = 0 it is the factor of compute for a loss of L times today's.
     """
     positive(L - C_L, alpha)

@@ -15,10 +15,7 @@ from .units import Bytes, BytesPerSecond, Fraction, Ratio, Seconds, every
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One direction of a link: alpha to start a message, then beta bytes a second.
-
-    Raises ValueError for a negative alpha, or a beta that is not positive.
-    """
+    """One direction of a link: alpha >= 0 to start a message, then beta > 0 bytes/s."""
 
     alpha: Seconds
     beta: BytesPerSecond
@@ -45,15 +42,13 @@ def fit_link(n: Annotated[ArrayLike, "B"], T: Annotated[ArrayLike, "s"]) -> Link
 
     Minimises sum ((alpha + n/beta - T) / T)^2: the *relative* error.  With the
     absolute error the few largest messages decide, and alpha is left to noise.
-    Ignores outliers: give it medians.
-    Raises ValueError with fewer than two sizes, or if no positive beta fits.
+    Ignores outliers: give it medians.  ValueError for one size, or if no beta > 0 fits.
     """
     n, T = np.asarray(n, float), np.asarray(T, float)
     if np.unique(n).size < 2 or T.shape != n.shape or not np.all(T > 0):
         raise ValueError(f"a fit needs two sizes and a time > 0 for each: {n}, {T}")
-    (alpha, slope), *_ = np.linalg.lstsq(
-        np.stack([1 / T, n / T], 1), np.ones_like(T), rcond=None
-    )
+    rows = np.stack([1 / T, n / T], 1)
+    (alpha, slope), *_ = np.linalg.lstsq(rows, np.ones_like(T), rcond=None)
     if slope <= 0:
         raise ValueError(f"times fall with size: {slope} s/B is no bandwidth")
     return Link(max(float(alpha), 0.0), 1 / float(slope))
@@ -67,8 +62,7 @@ def _fat_tree(k: int, L: int) -> None:
 def fat_tree_hosts(k: int, L: int = 3) -> int:
     """Hosts of a full fat-tree of k-port switches.
 
-    N = 2 (k/2)^L: k^2/2 for two tiers, k^3/4 for three
-    Source: Al-Fares, Loukissas and Vahdat, SIGCOMM (2008), section 3.
+    2 (k/2)^L: k^2/2 if L = 2, k^3/4 if 3.  Source: Al-Fares et al., SIGCOMM (2008), 3.
     """
     _fat_tree(k, L)
     return 2 * (k // 2) ** L
@@ -89,9 +83,8 @@ def path_switches(L: int) -> int:
 
 
 def fat_tree_bisection(N: int, beta: BytesPerSecond, r: Ratio = 1.0) -> BytesPerSecond:
-    """Bandwidth between the halves of N hosts, each with a port of rate beta.
+    """Bandwidth between halves of N hosts at oversubscription r, floor(N/2) beta / r.
 
-    BW = floor(N/2) beta / r at an oversubscription r
     Assumes traffic spread evenly over the paths; hashed flows collide.
     """
     if not (every(N >= 2) and every(r >= 1)):
@@ -145,9 +138,8 @@ def bisection_time(V_cut: Bytes, BW_bisect: BytesPerSecond) -> Seconds:
 
 
 def relative_throughput(f: Fraction, r: Ratio) -> Ratio:
-    """Steps left when communication, a share f of a step, takes r times as long.
+    """Steps left if a share f, communication, takes r times as long: 1/((1 - f) + f r).
 
-    1 / ((1 - f) + f r)
     Assumes that all of f slows down, and that nothing hides any of it.
     """
     if not (every(f >= 0) and every(f <= 1) and every(r > 0)):
@@ -161,9 +153,8 @@ def bandwidth_delay(beta: BytesPerSecond, RTT: Seconds) -> Bytes:
 
 
 def incast_overflow(buffer: Bytes, N: int, beta: BytesPerSecond) -> Seconds:
-    """Time until N senders at full rate overflow the buffer of one port.
+    """Time until N senders at full rate overflow one port, t = buffer / ((N - 1) beta).
 
-    t = buffer / ((N - 1) beta)
     Each sends at the rate at which the port drains.  A brake must act sooner than t.
     """
     if not every(N >= 2):

@@ -15,7 +15,6 @@ from .units import (
     PerSecond,
     Ratio,
     Seconds,
-    every,
     positive,
     share,
 )
@@ -48,10 +47,7 @@ class Ownership:
         return self.capex + (self.fixed + u * self.use) * T
 
     def crossover(self, u: Fraction, rent: DollarsPerSecond) -> Seconds:
-        """Time after which owning has cost less than renting the hours in use.
-
-        T = capex / (u (rent - use) - fixed)
-        """
+        """Time until owning beats rent while in use, capex/(u (rent - use) - fixed)."""
         share(u)
         return payback(self.capex, u * (rent - self.use) - self.fixed)
 
@@ -77,8 +73,7 @@ def false_alerts(m: int, tau: Seconds, alpha: Fraction) -> PerSecond:
 def familywise_error(alpha: Fraction, m: int) -> Fraction:
     """Chance of a false positive in m independent tests: 1 - (1 - alpha)^m.
 
-    An upper bound for correlated two-sided normal tests.
-    Source: Sidak, J. Am. Stat. Assoc. 62 (1967).
+    Upper bound for correlated two-sided normal tests.  Source: Sidak, JASA 62 (1967).
     """
     share(alpha)
     return 1 - (1 - alpha) ** m
@@ -93,7 +88,7 @@ def sample_size(
     Takes the baseline's variance for both arms, independent requests and one look.
     Source: Kohavi et al., Data Mining and Knowledge Discovery 18 (2009).
     """
-    if not (every(p > 0) and every(delta > 0) and every(p + delta < 1)):
+    if not np.all((p > 0) & (delta > 0) & (p + delta < 1)):
         raise ValueError(f"rates lie in 0..1 and a lift is positive: {p} + {delta}")
     if not 0 < alpha < power < 1:
         raise ValueError(f"0 < alpha < power < 1, not {alpha} and {power}")
@@ -108,18 +103,14 @@ def canary_time(n: Ratio, r: PerSecond, p: Fraction) -> Seconds:
 
 
 def exposure(r: PerSecond, p: Shares, T: Times) -> Ratio:
-    """Requests that meet the new version in stages of share p_i for T_i.
-
-    n = r sum_i p_i T_i
-    """
+    """Requests that meet the new version in stages p_i for T_i, n = r sum_i p_i T_i."""
     share(np.asarray(p))
     return r * float(np.sum(np.multiply(p, T)))
 
 
 def burn_rate(e: Fraction, slo: Fraction) -> Ratio:
-    """How many times too fast a share e of errors spends the error budget.
+    """How many times too fast errors, a share e, spend the error budget: e / (1 - slo).
 
-    b = e / (1 - slo)
     Source: Google, The Site Reliability Workbook (2018), chapter 5.
     """
     share(e, slo)
@@ -135,10 +126,7 @@ def upkeep(T: Seconds, C: Dollars, s: DollarsPerSecondSquared) -> DollarsPerSeco
 
 
 def retraining_interval(C: Dollars, s: DollarsPerSecondSquared) -> Seconds:
-    """Interval of the least upkeep, T* = sqrt(2 C / s).
-
-    Where decay levels off, waiting longer is better.
-    """
+    """Interval of least upkeep, T* = sqrt(2 C / s); longer where decay levels off."""
     positive(C, s)
     return np.sqrt(2 * C / s)
 
@@ -153,7 +141,6 @@ def benefit_cost(
 ) -> Ratio:
     """What a platform returns per dollar of its bill: N h wage / bill.
 
-    It saves h of an engineer on each of N models.  Linear in N: ignores that
-    dependencies between models grow faster.
+    It saves h of an engineer on each.  Ignores that dependencies of models outgrow N.
     """
     return N * h * wage / bill

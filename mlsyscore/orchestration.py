@@ -26,9 +26,8 @@ Amounts = Annotated[ArrayLike, "1"]
 
 
 def stranded(G: int, g: int) -> Fraction:
-    """Share of a node of G devices that jobs of g devices cannot use.
+    """Share of a node of G devices that jobs of g cannot use, 1 - floor(G/g) g/G.
 
-    1 - floor(G/g) g/G
     Assumes jobs of one size that stay within a node; smaller ones may fill the gap.
     """
     positive(G, g)
@@ -117,9 +116,8 @@ def spot_cost_ratio(
     T_billed: Seconds,
     T_retained: Seconds,
 ) -> Ratio:
-    """Price of an hour of kept work on spot, over that on demand.
+    """Price of kept work on spot over that on demand, p_spot/p_od T_billed/T_retained.
 
-    p_spot/p_od T_billed/T_retained
     Above 1 the discount is gone.  Ignores that the work ends later.
     """
     if not every(T_billed >= T_retained):
@@ -128,9 +126,8 @@ def spot_cost_ratio(
 
 
 def interrupted_time(T: Seconds, r: PerSecond, T_lost: Seconds) -> Seconds:
-    """Wall-clock time of a job of T that r interruptions a second stop for T_lost each.
+    """Wall-clock time of T, stopped r times a second for T_lost each: T/(1 - r T_lost).
 
-    T/(1 - r T_lost)
     The later end brings further interruptions: T (1 + r T_lost) forgets them.
     """
     kept = 1 - r * T_lost
@@ -147,10 +144,9 @@ def preemption_tax(N: int, r: PerSecond, T_lost: Seconds) -> Ratio:
 def resized_work(
     T: Seconds, t: Seconds, X_0: PerSecond, X_1: PerSecond, T_resize: Seconds
 ) -> Ratio:
-    """Work done in a window T at a rate X_0 until t, paused, then at X_1.
+    """Work in a window T at X_0 until t, then at X_1: X_0 t + X_1 (T - t - T_resize).
 
-    X_0 t + X_1 (T - t - T_resize)
-    To wait for the full size is X_0 = 0.
+    It pauses for T_resize.  To wait for the full size is X_0 = 0.
     """
     left = T - t - T_resize
     if not (every(left >= 0) and every(t >= 0)):
@@ -159,10 +155,7 @@ def resized_work(
 
 
 def resize_breakeven(T_left: Seconds, X_0: PerSecond, X_1: PerSecond) -> Seconds:
-    """Longest pause that a resize from a rate X_0 to X_1 repays in the time left.
-
-    T_left (1 - X_0/X_1)
-    """
+    """Longest pause that a resize from X_0 to X_1 repays, T_left (1 - X_0/X_1)."""
     if not every(X_1 >= X_0):
         raise ValueError(f"a rate of {X_1} repays no pause at {X_0}")
     return T_left * (1 - X_0 / X_1)

@@ -22,11 +22,10 @@ from .units import (
 def iron_law(
     O: Flop, D_vol: Bytes, chip: Accelerator, eta_hw: Fraction, L_lat: Seconds
 ) -> Seconds:
-    """Time of a kernel that first loads, then computes, after its launch.
+    """Time of a kernel that loads, then computes, D_vol/BW + O/(R_peak eta_hw) + L_lat.
 
-    T = D_vol/BW + O/(R_peak eta_hw) + L_lat
-    eta_hw is the share of peak that its arithmetic reaches.  Assumes no overlap: at
-    most twice ``overlapped_iron_law``, where the first two terms are equal.
+    eta_hw is the share of peak that arithmetic reaches, L_lat the launch.  Assumes no
+    overlap: at most twice ``overlapped_iron_law``, where the first two terms are equal.
     """
     share(eta_hw)
     return D_vol / chip.bw + O / (chip.peak * eta_hw) + L_lat
@@ -35,9 +34,8 @@ def iron_law(
 def overlapped_iron_law(
     O: Flop, D_vol: Bytes, chip: Accelerator, eta_hw: Fraction, L_lat: Seconds
 ) -> Seconds:
-    """Time of a kernel that loads while it computes.
+    """Time of a kernel that loads meanwhile, max(D_vol/BW, O/(R_peak eta_hw)) + L_lat.
 
-    T = max(D_vol/BW, O/(R_peak eta_hw)) + L_lat
     Assumes many small tiles; k of them add 1/k of the smaller term.
     """
     share(eta_hw)
@@ -57,9 +55,8 @@ def gemm_intensity(
 
 
 def elementwise_intensity(O: Flop, tensors: int, s: Bytes = 2.0) -> FlopPerByte:
-    """Intensity of O operations an element, over tensors read and written once each.
+    """Intensity of O operations an element, tensors moved once each: O / (tensors s).
 
-    I = O / (tensors s)
     Fusion raises it: O adds up, the tensors between two operators go.
     """
     count(tensors)
@@ -67,9 +64,8 @@ def elementwise_intensity(O: Flop, tensors: int, s: Bytes = 2.0) -> FlopPerByte:
 
 
 def mfu(O: Flop, T: Seconds, N: int, chip: Accelerator) -> Fraction:
-    """Model FLOP utilisation: the model's operations over what N chips could do in T.
+    """Model FLOP utilisation of N chips for a time T, MFU = O / (N R_peak T).
 
-    MFU = O / (N R_peak T)
     Counts the model's operations, not those repeated to save memory (that is HFU).
     Source: Chowdhery et al. (PaLM), arXiv 2204.02311, appendix B.
     """
@@ -80,9 +76,8 @@ def mfu(O: Flop, T: Seconds, N: int, chip: Accelerator) -> Fraction:
 def mpg(eta_sched: Fraction, eta_runtime: Fraction, eta_program: Fraction) -> Fraction:
     """ML productivity goodput: the share of a fleet's peak that becomes progress.
 
-    MPG = eta_sched eta_runtime eta_program
-    Chips with a whole job; time of these that is kept; peak of this that is reached.
-    Source: Wongpanich et al., arXiv 2502.06982 (2025).
+    MPG = eta_sched eta_runtime eta_program: chips with a whole job, time of these kept,
+    peak of this reached.  Source: Wongpanich et al., arXiv 2502.06982 (2025).
     """
     share(eta_sched, eta_runtime, eta_program)
     return eta_sched * eta_runtime * eta_program
@@ -95,9 +90,8 @@ def effective_rate(
     eta_scaling: Fraction,
     eta_runtime: Fraction,
 ) -> FlopPerSecond:
-    """Useful operations a second of N chips.
+    """Useful operations a second, R_eff = N R_peak MFU eta_scaling eta_runtime.
 
-    R_eff = N R_peak MFU eta_scaling eta_runtime
     MFU is one chip's: an MFU measured on all N holds eta_scaling already.
     """
     share(MFU, eta_scaling, eta_runtime)
@@ -123,9 +117,8 @@ def speculative_tokens(a: Fraction, k: int) -> Ratio:
 
 
 def speculative_speedup(a: Fraction, k: int, c: Ratio) -> Ratio:
-    """Speed-up of decoding when a drafted token costs c of the target model's step.
+    """Speed-up of decoding if a drafted token costs c of a target step, E / (k c + 1).
 
-    S = E / (k c + 1)
     Assumes that k + 1 tokens are checked in the time of one: not so at large batch.
     Source: Leviathan et al., ICML 2023, theorem 3.8.
     """
@@ -133,9 +126,8 @@ def speculative_speedup(a: Fraction, k: int, c: Ratio) -> Ratio:
 
 
 def compile_payback(T_compile: Seconds, T_before: Seconds, T_after: Seconds) -> Ratio:
-    """Calls after which compiling has saved the time that it took.
+    """Calls that repay the time to compile, T_compile / (T_before - T_after).
 
-    calls = T_compile / (T_before - T_after)
     Ignores that a new shape or version compiles again.
     """
     if not every(T_before > T_after):

@@ -9,16 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .units import (
-    Dollars,
-    DollarsPerSecond,
-    Fraction,
-    PerSecond,
-    Ratio,
-    Seconds,
-    every,
-    share,
-)
+from .units import Dollars, DollarsPerSecond, Fraction, PerSecond, Ratio, Seconds, share
 
 Counts = Annotated[NDArray[np.float64], "1"]
 Order = Annotated[float, "1", (1.1, 9.0)]
@@ -27,7 +18,7 @@ TAIL, POINTS = 16.0, 4096  # standard deviations beyond the mass; points of the 
 
 def _between(low: float, high: float, *values: Any) -> None:
     for x in values:
-        if not (every(x > low) and every(x < high)):
+        if not np.all((x > low) & (x < high)):
             raise ValueError(f"{x} must lie between {low} and {high}")
 
 
@@ -45,9 +36,8 @@ def laplace_scale(Delta: Ratio, eps: Ratio) -> Ratio:
 
 
 def gaussian_sigma(Delta: Ratio, eps: Fraction, delta: Fraction) -> Ratio:
-    """Standard deviation of Gaussian noise that suffices for (eps, delta).
+    """Gaussian sigma enough for (eps, delta): Delta sqrt(2 ln(1.25 / delta)) / eps.
 
-    sigma = Delta sqrt(2 ln(1.25 / delta)) / eps
     Not the least; see gaussian_delta.  Raises ValueError for eps >= 1, where it is
     not proved and in the end too little.  Source: Dwork and Roth (2014), theorem A.1.
     """
@@ -86,7 +76,7 @@ def membership_bound(fpr: Fraction, eps: Ratio, delta: Fraction = 0.0) -> Fracti
 def sampling_rate(N: int, B: Ratio) -> Fraction:
     """Chance that one of N records joins a batch of mean size B: q = B / N."""
     _between(0, inf, B)
-    if not every(B <= N):
+    if not np.all(B <= N):
         raise ValueError(f"a batch of {B} is not drawn from {N} records")
     return B / N
 
@@ -146,7 +136,7 @@ def mutual_information(counts: Counts) -> Ratio:
     I(R;O) = sum p(r,o) log2(p(r,o) / (p(r) p(o)))
     Few counts bias it up, by about (rows - 1)(columns - 1) / (2 n ln 2) for n in all.
     """
-    if not every(np.asarray(counts) >= 0):
+    if not np.all(np.asarray(counts) >= 0):
         raise ValueError(f"counts are not negative: {counts}")
     p = np.atleast_2d(counts) / np.sum(counts)
     apart, some = p.sum(0) * p.sum(1, keepdims=True), p > 0

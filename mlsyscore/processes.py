@@ -8,19 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .units import Seconds
+from .units import Seconds, count
 
 
 def run(f: Callable[..., Any], N: int, *args: Any, timeout: Seconds = 60.0) -> Any:
     """Call f(rank, N, *args) in N processes under torch.distributed; list the results.
 
-    gloo on the CPU; NCCL where there is a GPU for each rank and this process has
-    not used one yet (then rank r owns GPU r).  Processes are forked, so f may be
-    defined in a notebook.  Results are pickled.
-    Raises RuntimeError with a rank's traceback, TimeoutError after timeout seconds.
+    gloo on the CPU; NCCL where there is a GPU for each rank and this process has not
+    used one yet (then rank r owns GPU r).  Forked: f may be defined in a notebook, but
+    results are pickled.  Raises RuntimeError with a rank's traceback, or TimeoutError.
     """
-    if N < 1:
-        raise ValueError(f"at least one process, not N = {N}")
+    count(N)
     with tempfile.TemporaryDirectory() as folder:
         _wait(_rank, (folder, f, N, args), N, timeout)
         return [pickle.loads(Path(folder, f"{r}").read_bytes()) for r in range(N)]

@@ -13,9 +13,8 @@ def offered_load(lam: PerSecond, S: Seconds) -> Ratio:
 
 
 def in_system(lam: PerSecond, T: Seconds) -> Ratio:
-    """Little's law: what arrives lam times a second and stays for T is there Q times.
+    """Little's law: arrivals of rate lam that stay for T are there Q = lam T at a time.
 
-    Q = lam T
     Holds for any arrivals, service and order, as long-run means, if nothing is lost.
     Source: Little, Operations Research 9 (1961).
     """
@@ -23,14 +22,12 @@ def in_system(lam: PerSecond, T: Seconds) -> Ratio:
 
 
 def wait_ratio(rho: Fraction, C_s: Ratio = 1.0, C_a: Ratio = 1.0) -> Ratio:
-    """Mean wait before one server, in mean service times.
+    """Mean wait for one server, W/S = rho/(1 - rho) (C_a^2 + C_s^2)/2 service times.
 
-    W/S = rho/(1 - rho) (C_a^2 + C_s^2)/2
     C_s and C_a are the coefficients of variation of service and of the gaps between
     arrivals.  Exact for Poisson arrivals, C_a = 1 (M/G/1; C_s = 1 is M/M/1); else
-    Kingman's approximation for heavy load.  A heavy tail needs more jobs than any
-    trace holds to get there.
-    Source: Pollaczek (1930) and Khinchine (1932); Kingman (1961).
+    Kingman's approximation for heavy load.  A heavy tail needs more jobs than a trace
+    holds to get there.  Source: Pollaczek (1930), Khinchine (1932); Kingman (1961).
     """
     if not every((rho >= 0) & (rho < 1)):
         raise ValueError(f"a queue settles for 0 <= rho < 1, not for rho = {rho}")
@@ -57,10 +54,9 @@ def erlang_b(a: Ratio, c: int) -> Fraction:
 
 
 def erlang_c(a: Ratio, c: int) -> Fraction:
-    """Probability that an arrival must wait for one of c servers.
+    """Chance that an arrival waits, B/(1 - rho (1 - B)), rho = a/c, B = erlang_b(a, c).
 
-    C = B / (1 - rho (1 - B)),  rho = a/c, B = erlang_b(a, c)
-    Poisson arrivals, exponential service.  Source: Erlang (1917).
+    Poisson arrivals, exponential service, c servers.  Source: Erlang (1917).
     """
     if not every(a < c):
         raise ValueError(f"{c} servers never catch up with a load of a = {a}")
@@ -69,9 +65,8 @@ def erlang_c(a: Ratio, c: int) -> Fraction:
 
 
 def mmc_wait(lam: PerSecond, S: Seconds, c: int) -> Seconds:
-    """Mean wait for c servers with one queue between them.
+    """Mean wait for c servers, one queue: C S/(c - a), a = lam S, C = erlang_c(a, c).
 
-    W = C S / (c - a),  a = lam S, C = erlang_c(a, c)
     Assumes Poisson arrivals and exponential service; bursts wait longer.
     """
     a = offered_load(lam, S)

@@ -66,9 +66,8 @@ def bathtub(t: Seconds, infant: Weibull, lam: PerSecond, wearout: Weibull) -> Pe
 
 
 def young_daly(T_write: Seconds, mtbf: Seconds) -> Seconds:
-    """Work between checkpoints that wastes least, to first order.
+    """Work between checkpoints of least first-order waste, tau = sqrt(2 T_write MTBF).
 
-    tau = sqrt(2 T_write MTBF)
     Assumes T_write << tau << MTBF: at T_write = MTBF/100 it is 5 % too long, which
     costs 0.02 %; at MTBF/10 17 % and 0.5 %.  Source: Young, CACM 17 (1974).
     """
@@ -93,11 +92,10 @@ def daly_interval(T_write: Seconds, mtbf: Seconds) -> Seconds:
 def waste(
     tau: Seconds, T_write: Seconds, mtbf: Seconds, T_restart: Seconds = 0.0
 ) -> Ratio:
-    """Share of time lost to checkpoints and failures, to first order.
+    """Share of time lost, to first order: W = T_write/tau + (tau/2 + T_restart)/MTBF.
 
-    W = T_write/tau + (tau/2 + T_restart)/MTBF
-    Writing; redoing half an interval and restarting.  It lies between the share of
-    the wall-clock and the extra on the work, which part as W grows.
+    Checkpoints; failures, half an interval redone and a restart.  It lies between the
+    share of the wall-clock and the extra on the work, which part as W grows.
     """
     positive(tau, mtbf)
     return T_write / tau + (tau / 2 + T_restart) / mtbf
@@ -140,10 +138,7 @@ def any_up(A: Fraction, k: int) -> Fraction:
 def total_cost(
     C_compute: Dollars, T: Seconds, mtbf: Seconds, C_f: Dollars, C_FT: Dollars
 ) -> Dollars:
-    """Cost of a run of time T: computing, failures at C_f each, fault tolerance.
-
-    C = C_compute + E[N_f] C_f + C_FT,  E[N_f] = T/MTBF
-    """
+    """Cost of a fault-tolerant run, C_compute + E[N_f] C_f + C_FT; E[N_f] = T/MTBF."""
     return C_compute + T / mtbf * C_f + C_FT
 
 

@@ -31,9 +31,8 @@ class Normal:
 def psi(p: Fractions, q: Fractions) -> Ratio:
     """Population stability index of two histograms, counts or shares, last axis bins.
 
-    PSI = sum (p - q) ln(p/q)
-    KL both ways, added.  The usual limits, 0.1 and 0.25, ignore the sample: with B bins
-    and no drift PSI is (B - 1)(1/n + 1/m) on average.
+    PSI = sum (p - q) ln(p/q): KL both ways.  The usual limits, 0.1 and 0.25, ignore the
+    sample: with B bins and no drift PSI is (B - 1)(1/n + 1/m) on average.
     Raises ValueError for an empty bin, where PSI is infinite: merge bins.
     """
     positive(p, q)
@@ -45,8 +44,7 @@ def kl_normal(P: Normal, Q: Normal) -> Ratio:
     """Divergence of P from Q, in nats: the surprise of P's data to who expects Q.
 
     KL(P, Q) = ln(sigma_Q/sigma_P) + (sigma_P^2 + (mu_P - mu_Q)^2)/(2 sigma_Q^2) - 1/2
-    Not symmetric.  Ignores any other shape: two features of one mean and sd get 0.
-    Source: Kullback and Leibler (1951).
+    Not symmetric.  Ignores all but mean and sd.  Source: Kullback and Leibler (1951).
     """
     square = (P.sigma**2 + (P.mu - Q.mu) ** 2) / Q.sigma**2
     return np.log(Q.sigma / P.sigma) + (square - 1) / 2
@@ -56,8 +54,7 @@ def z_score(P: Normal, n: int, Q: Normal, m: int) -> Ratio:
     """Standard errors between two samples' means, to compare with 1.96 at 5 %.
 
     z = (mu_Q - mu_P) / sqrt(sigma_P^2/n + sigma_Q^2/m)
-    A large n drops the reference's own error.  Assumes independent values: with
-    positive correlation it raises false alarms.
+    A large n drops P's error.  Assumes independence: correlation > 0 alarms falsely.
     """
     return (Q.mu - P.mu) / np.sqrt(P.sigma**2 / n + Q.sigma**2 / m)
 
@@ -86,9 +83,8 @@ def adversarial_step(T: Seconds, K: int) -> Seconds:
 
 
 def certified_radius(p_A: Fraction, sigma: Ratio) -> Ratio:
-    """L2 distance within which the smoothed classifier keeps its answer.
+    """L2 radius where the smoothed classifier keeps its answer, R = sigma Phi^-1(p_A).
 
-    R = sigma Phi^-1(p_A)
     p_A bounds the top class's share under noise N(0, sigma^2) from below: take it
     from a confidence bound, not from the count.  Exact for a linear boundary.
     Raises ValueError for p_A < 1/2: abstain.  Source: Cohen et al. (2019), theorem 1.
@@ -104,9 +100,8 @@ def corner_distance(eps: Ratio, d: int) -> Ratio:
 
 
 def conformal_rank(n: int, alpha: Fraction) -> int:
-    """Rank, from the least, of the calibration score that is the set's threshold.
+    """Rank, from the least, of the score that bounds the set, ceil((n + 1)(1 - alpha)).
 
-    k = ceil((n + 1)(1 - alpha))
     Covers k/(n + 1) of fresh points, averaged over calibration sets and over points,
     not in each group.  Assumes exchangeable data, no ties.  Raises ValueError if k > n.
     Source: Vovk et al. (2005); Lei et al., JASA 113 (2018).
@@ -120,19 +115,17 @@ def conformal_rank(n: int, alpha: Fraction) -> int:
 
 
 def risk_curve(confidence: Fractions, wrong: Fractions) -> Fractions:
-    """Share wrong if only the k most confident of n are answered, for k = 1 ... n.
+    """Share wrong at coverage k/n, the k most confident of n answered, k = 1 ... n.
 
-    r_k = (1/k) sum of wrong over the top k,  coverage k/n
-    Source: El-Yaniv and Wiener, JMLR 11 (2010).
+    r_k = mean of wrong in the top k.  Source: El-Yaniv and Wiener, JMLR 11 (2010).
     """
     order = np.argsort(-confidence, kind="stable")
     return np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
 
 
 def calibration_error(confidence: Fractions, right: Fractions, B: int = 10) -> Ratio:
-    """Expected calibration error over B equal bins of confidence.
+    """Expected calibration error, B equal bins: sum n_b/n |accuracy_b - confidence_b|.
 
-    ECE = sum_b n_b/n |accuracy_b - confidence_b|
     Biased upwards: a calibrated model scores up to 0.4 sqrt(B/n), not 0.
     Source: Guo et al. (2017), equation 3.
     """
@@ -145,9 +138,8 @@ def exponent_flip(w: Ratio, k: int, E: int = 8) -> Ratio:
     """Value of a float w after bit k of its E-bit exponent has flipped.
 
     w' = w 2^(+-2^k),  + where the bit was 0
-    E is 8 in FP32 and BF16, 5 in FP16.  Ignores that the hardware reads an exponent of
-    all ones as inf or NaN, and one of all zeros as subnormal.
-    Source: IEEE 754 (2019), section 3.4.
+    E is 8 in FP32 and BF16, 5 in FP16.  Ignores that hardware reads an exponent of all
+    ones as inf or NaN, all zeros as subnormal.  Source: IEEE 754 (2019), section 3.4.
     """
     top, w = 2 ** (E - 1), np.float64(w)  # where a float32 would overflow
     size = np.abs(w)

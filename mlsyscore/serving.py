@@ -68,10 +68,9 @@ def kv_per_token(model: Transformer, s: Bytes = 2.0) -> Bytes:
 
 
 def paged_waste(mean: Ratio, block: int) -> Fraction:
-    """Share of KV memory left empty in the last block of each sequence.
+    """Share of KV memory empty in last blocks, w/(mean + w), w = (block - 1)/2 tokens.
 
-    w / (mean + w),  w = (block - 1)/2 tokens, if lengths end anywhere in a block.
-    Source: Kwon et al. (2023), section 4.
+    Assumes lengths that end anywhere in one.  Source: Kwon et al. (2023), section 4.
     """
     count(block)
     w = (block - 1) / 2
@@ -79,10 +78,7 @@ def paged_waste(mean: Ratio, block: int) -> Fraction:
 
 
 def prefix_saving(n: int, shared: Ratio, own: Ratio) -> Fraction:
-    """Share of KV memory that n sequences save by one copy of their shared tokens.
-
-    (n - 1) shared / (n (shared + own))
-    """
+    """Share of KV memory saved by one prefix, (n - 1) shared / (n (shared + own))."""
     return (n - 1) * shared / (n * (shared + own))
 
 
@@ -128,10 +124,8 @@ def cost_crossover(C_train: Dollars, q: PerSecond, c_q: Dollars) -> Seconds:
 def queue_tail(rho: Fraction, k: int, d: int = 2) -> Fraction:
     """Share of servers with k requests or more, each sent to the shorter of d queues.
 
-    rho^((d^k - 1)/(d - 1)), against rho^k at random
-
-    For many servers, Poisson arrivals, exponential service.
-    Source: Mitzenmacher, IEEE Trans. Parallel Distrib. Syst. 12 (2001).
+    rho^((d^k - 1)/(d - 1)), against rho^k at random, for many servers, Poisson arrivals
+    and exponential service.  Source: Mitzenmacher, IEEE TPDS 12 (2001).
     """
     share(rho)
     if not every(d >= 2):

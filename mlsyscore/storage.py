@@ -22,9 +22,8 @@ from .units import (
 
 
 def utilisation(BW: BytesPerSecond, N: int, R: BytesPerSecond) -> Fraction:
-    """Share of time that N accelerators work, each able to consume R bytes a second.
+    """Share of time that N accelerators, able to take R each, work: min(1, BW/(N R)).
 
-    U = min(1, BW / (N R))
     A steady flow: bursts and slow reads cost more, unless a buffer covers them.
     """
     return np.minimum(1.0, BW / (N * R))
@@ -33,9 +32,8 @@ def utilisation(BW: BytesPerSecond, N: int, R: BytesPerSecond) -> Fraction:
 def demand(
     N: int, S_batch: Bytes, T_iter: Seconds, u: Fraction = 1.0
 ) -> BytesPerSecond:
-    """Bandwidth that N accelerators ask of storage, busy a share u of the time.
+    """Bandwidth of N accelerators busy a share u of the time, N u S_batch / T_iter.
 
-    BW = N u S_batch / T_iter
     S_batch is what one accelerator reads for a step, T_iter its step when fed.
     """
     share(u)
@@ -48,18 +46,14 @@ def _times(T_io: Seconds, T_c: Seconds) -> None:
 
 
 def stall_sequential(T_io: Seconds, T_c: Seconds) -> Fraction:
-    """Share of a step that waits for input when reading and computing take turns.
-
-    T_io / (T_io + T_c)
-    """
+    """Share of a step that waits for input if it reads first, T_io / (T_io + T_c)."""
     _times(T_io, T_c)
     return T_io / (T_io + T_c)
 
 
 def stall_overlapped(T_io: Seconds, T_c: Seconds) -> Fraction:
-    """Share of a step that waits for input when the next batch is read meanwhile.
+    """Share of a step that waits for input if it reads ahead, 1 - T_c / max(T_c, T_io).
 
-    1 - T_c / max(T_c, T_io)
     Assumes equal reads: with a shallow buffer, reads that vary stall more.
     """
     _times(T_io, T_c)
@@ -67,9 +61,8 @@ def stall_overlapped(T_io: Seconds, T_c: Seconds) -> Fraction:
 
 
 def prefetch_depth(t_tail: Seconds, T_c: Seconds) -> int:
-    """Batches to hold in advance so that a read of t_tail goes unnoticed.
+    """Batches to hold so that a read of t_tail goes unnoticed, ceil(t_tail / T_c).
 
-    ceil(t_tail / T_c)
     Size it by a tail, p99 or worse, not by the mean.  Assumes that the buffer is full
     when the slow read begins: two in a row need nearly twice as much.
     """
@@ -78,9 +71,8 @@ def prefetch_depth(t_tail: Seconds, T_c: Seconds) -> int:
 
 
 def hit_rate(C: Bytes, D: Bytes) -> Fraction:
-    """Share of reads that a cache of C bytes serves when each of D is read equally.
+    """Share of reads, even over D bytes, that a cache of C serves: h = min(1, C/D).
 
-    h = min(1, C/D)
     Assumes a cache that keeps what it has.  One that evicts the least recently used
     loses most of it to the next epoch: reshuffled, h + (1 - h) ln(1 - h) is left.
     """
@@ -88,9 +80,8 @@ def hit_rate(C: Bytes, D: Bytes) -> Fraction:
 
 
 def cache_service(h: Fraction, p: Ratio) -> Ratio:
-    """Mean service time in hits, at a hit rate h, when a miss takes p hits.
+    """Mean service time in hits, at a hit rate h, if a miss takes p: h + (1 - h) p.
 
-    h + (1 - h) p
     Assumes one read at a time; misses in parallel hide behind each other.
     """
     share(h)
@@ -109,18 +100,16 @@ def checkpoint_bytes(P: int, s: Bytes = 14.0) -> Bytes:
 
 
 def staging_time(n: Bytes, nodes: int, BW: BytesPerSecond) -> Seconds:
-    """Time to save n bytes when each node writes its share to drives of its own.
+    """Time to save n bytes, each node its share to its own drives: T = n / (nodes BW).
 
-    T = n / (nodes BW)
     Nothing survives the node yet: a drain must follow, and end before the next save.
     """
     return n / (nodes * BW)
 
 
 def transfer_time(n: Bytes, BW: BytesPerSecond, copies: int = 1) -> Seconds:
-    """Time to move n bytes, for each of some copies, through a tier of rate BW.
+    """Time to move copies of n bytes through a tier of rate BW: T = copies n / BW.
 
-    T = copies n / BW
     A drain, a cold start, or a storm in which every reader wants the whole.  Ignores
     start-up: small files are bound by opens, not by bytes.
     """
@@ -128,9 +117,8 @@ def transfer_time(n: Bytes, BW: BytesPerSecond, copies: int = 1) -> Seconds:
 
 
 def erasure_overhead(d: int, m: int) -> Ratio:
-    """Bytes stored for each byte kept, when m parity shards guard d data shards.
+    """Bytes stored for each byte kept, if m parity shards guard d of data: (d + m) / d.
 
-    (d + m) / d
     Any m shards may be lost.  d = 1 is plain copies.
     Source: Reed and Solomon (1960); Plank, Software: Practice and Experience (1997).
     """
@@ -149,10 +137,9 @@ class Prices:
 
 
 def store_cost(n: Bytes, T: Seconds, reads: int, files: int, prices: Prices) -> Dollars:
-    """Bill for n bytes in some files, kept for a time T and read whole some times.
+    """Bill for n bytes in files: C = n c_kept T + reads (n c_read + files c_request).
 
-    C = n c_kept T + reads (n c_read + files c_request)
-    Ignores minimum terms, tiers of volume, and the requests that wrote the files.
+    Reads are whole.  Ignores minimum terms, tiers of volume, and requests to write.
     """
     each = n * prices.read + files * prices.request
     return n * prices.kept * T + reads * each
@@ -161,9 +148,8 @@ def store_cost(n: Bytes, T: Seconds, reads: int, files: int, prices: Prices) -> 
 def break_even_epochs(
     kept: DollarsPerByteSecond, T: Seconds, read: DollarsPerByte
 ) -> Ratio:
-    """Epochs from which a local copy, read out once, is cheaper than to stream each.
+    """Epochs from which a copy, read out once, beats streaming: 1 + c_kept T / c_read.
 
-    E = 1 + c_kept T / c_read
     T is the time for which the copy is paid, per run.  The size cancels.
     """
     return 1 + kept * T / read

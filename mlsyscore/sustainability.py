@@ -28,6 +28,7 @@ from .units import (
     Ratio,
     Seconds,
     Watts,
+    count,
     every,
     positive,
     share,
@@ -39,28 +40,21 @@ Stages = Annotated[NDArray[np.float64], "J/s"]
 Shares = Annotated[NDArray[np.float64], "1", (0.0, 1.0)]
 
 
-def _overheads(a: Overhead, b: Overhead) -> None:
-    if not (every(a >= 1) and every(b >= 1)):
-        raise ValueError(f"an overhead multiplies by 1 or more, not {a} and {b}")
-
-
 def facility_power(
     N: int, P_TDP: Watts, k_rack: Overhead = 1.0, PUE: Overhead = 1.0
 ) -> Watts:
-    """Power that a site must be fed for N accelerators.
+    """Power that a site must be fed for N accelerators, P = N P_TDP k_rack PUE.
 
-    P = N P_TDP k_rack PUE
     k_rack adds hosts, network and fans; PUE adds cooling and conversion.  A peak to
     provide for; for energy put the mean power in place of TDP.
     """
-    _overheads(k_rack, PUE)
+    count(k_rack, PUE)
     return N * P_TDP * k_rack * PUE
 
 
 def mean_power(u: Fraction, P_TDP: Watts, idle: Fraction = 0.3) -> Watts:
-    """Power of a chip at utilisation u, which draws a share of its TDP when idle.
+    """Power of a chip at u, a share ``idle`` of TDP at 0: P_TDP (idle + (1 - idle) u).
 
-    P = P_TDP (idle + (1 - idle) u)
     A straight line.  Source: Barroso and Hoelzle, IEEE Computer 40 (2007).
     """
     share(u, idle)
@@ -71,7 +65,7 @@ def retrofit_saving(
     P_IT: Watts, PUE_before: Overhead, PUE_after: Overhead, t: Seconds
 ) -> Joules:
     """Energy saved in time t when a site's PUE falls: E = P_IT (before - after) t."""
-    _overheads(PUE_before, PUE_after)
+    count(PUE_before, PUE_after)
     return P_IT * (PUE_before - PUE_after) * t
 
 
@@ -103,9 +97,8 @@ def allocated_carbon(C: Kilograms, t: Seconds, life: Seconds) -> Kilograms:
 
 
 def carbon_payback(C: Kilograms, P_saved: Watts, CI: KilogramsPerJoule) -> Seconds:
-    """Time in which a new machine saves the carbon that it took to make.
+    """Time in which a new machine saves the carbon of its making, t = C/(P_saved CI).
 
-    t = C / (P_saved CI)
     The cleaner the grid, the longer.  Assumes the same work; more of it saves less.
     """
     positive(P_saved, CI)
@@ -113,9 +106,8 @@ def carbon_payback(C: Kilograms, P_saved: Watts, CI: KilogramsPerJoule) -> Secon
 
 
 def cascade(E_edge: Joules, p: Fraction, E_tx: Joules, E_cloud: Joules) -> Joules:
-    """Mean energy of a query that the edge answers, or passes on with probability p.
+    """Mean energy of a query, a share p passed on, E = E_edge + p (E_tx + E_cloud).
 
-    E = E_edge + p (E_tx + E_cloud)
     It pays while p < 1 - E_edge/(E_tx + E_cloud).  Ignores the listening radio.
     """
     share(p)
@@ -123,9 +115,8 @@ def cascade(E_edge: Joules, p: Fraction, E_tx: Joules, E_cloud: Joules) -> Joule
 
 
 def duty_power(P: Stages, d: Shares) -> Watts:
-    """Mean power of stages that draw P while on and are on a share d of the time.
+    """Mean power of stages that draw P and are on a share d of the time, sum P d.
 
-    P_mean = sum P d
     Always-on stages and sleep have a d too.  Ignores the energy of each wake-up.
     """
     share(d)
@@ -162,9 +153,8 @@ def rebound(volume: Ratio, unit: Ratio) -> Ratio:
 
 
 def serving_crossover(E_train: Joules, q: PerSecond, e: Joules) -> Seconds:
-    """Time after which serving q queries a second has used more than training did.
+    """Time until q queries a second have used what training did, t = E_train / (q e).
 
-    t = E_train / (q e)
     Assumes steady demand: if it grows, sooner.
     """
     return E_train / (q * e)

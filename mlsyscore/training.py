@@ -19,7 +19,7 @@ from .units import (
     Ratio,
     Seconds,
     count,
-    every,
+    share,
 )
 
 
@@ -109,8 +109,7 @@ def layout_step(
     T_comm: one device's gradient exchange.  Ignores transfers between stages; add
     tensor-parallel exchanges, which cannot hide, to T_compute.
     """
-    if not every(overlap <= 1):
-        raise ValueError(f"no more than all overlaps, not a share of {overlap}")
+    share(overlap)
     W = T_compute / layout.N
     wait = W / (1 - bubble(layout.p, layout.m, layout.V)) - W
     hidden: float = np.minimum(overlap * T_comm, W)

@@ -4,10 +4,9 @@
     >>> round(25 * MB / beta / us)  # microseconds to put 25 MB on that line
     500
 
-Inside ``mlsyscore`` every quantity is SI: seconds, bytes, FLOP, joules,
-kilograms, dollars and their ratios.  The aliases (``Seconds``, ``Bytes``, ...)
-are plain floats; they state a signature's units, and ``tests/test_units.py``
-rescales the base units to prove each law against them.
+Inside ``mlsyscore`` every quantity is SI: seconds, bytes, FLOP, joules, kilograms,
+dollars and their ratios.  The aliases (``Seconds``, ``Bytes``, ...) are plain floats;
+they state units, and ``tests/test_units.py`` rescales these to prove each law.
 """
 
 from typing import Annotated, Any
@@ -79,7 +78,7 @@ def share(*shares: Any) -> None:
 
 
 def count(*counts: Any) -> None:
-    """Raise ValueError unless every count is 1 or more."""
+    """Raise ValueError unless every count or factor is 1 or more."""
     for n in counts:
         if not every(n >= 1):
             raise ValueError(f"needs 1 or more, not {n}")

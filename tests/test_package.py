@@ -31,7 +31,7 @@ def test_the_package_is_small():
 def test_every_chapter_of_laws_has_its_module():
     assert {p.name for p in LAWS} <= {p.name for p in SOURCES}
     assert {p.stem for p in SOURCES} - {p.stem for p in LAWS} == {
-        *("__init__", "units", "catalog", "processes")
+        *("__init__", "units", "catalog", "processes", "checks")
     }
 
 
