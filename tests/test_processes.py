@@ -1,0 +1,80 @@
+"""Processes on this machine, forked here or started by torchrun as two nodes."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from mlsyscore.processes import run
+
+SCRIPT = """
+import sys
+import torch
+import torch.distributed as dist
+from mlsyscore.processes import run
+
+def whole(rank, N, scale):
+    x = torch.full((3,), float(rank + 1))
+    dist.all_reduce(x)
+    return rank, N, scale * x[0].item()
+
+for N in (2, 1, 4, 3):
+    results = run(whole, N, 10, timeout=30)
+    print(results, file=open(sys.argv[1], "a"))
+"""
+EXPECTED = [
+    [(0, 2, 30.0), (1, 2, 30.0)],
+    [(0, 1, 10.0)],
+    [(r, 4, 100.0) for r in range(4)],
+    [(r, 3, 60.0) for r in range(3)],
+]
+
+
+def torchrun(node, port, *words):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
+    command += ["--node-rank", str(node), "--nproc-per-node", "2"]
+    command += ["--master-addr", "127.0.0.1", "--master-port", str(port), *words]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_under_torchrun_two_nodes_join_and_each_process_gets_all_results(
+    tmp_path, port
+):
+    script, out = tmp_path / "script.py", tmp_path / "out"
+    script.write_text(SCRIPT)
+    nodes = [torchrun(n, port, str(script), str(out)) for n in (0, 1)]
+    said = [node.communicate(timeout=120)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], said
+    lines = out.read_text().splitlines()
+    assert sorted(lines) == sorted(str(x) for x in EXPECTED * 4)
+
+
+def test_the_same_script_forks_where_there_is_no_torchrun(tmp_path):
+    script, out = tmp_path / "script.py", tmp_path / "out"
+    script.write_text(SCRIPT)
+    subprocess.run([sys.executable, script, out], check=True, timeout=120)
+    assert out.read_text().splitlines() == [str(x) for x in EXPECTED]
+
+
+def test_a_world_that_is_too_small_is_refused(monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="2 processes, fewer than N = 3"):
+        run(print, 3)
+
+
+def test_a_rank_that_fails_under_torchrun_ends_all(tmp_path, port):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.replace("x = torch", "1 / (3 - rank)\n    x = torch"))
+    nodes = [torchrun(n, port, str(script), str(tmp_path / "out")) for n in (0, 1)]
+    said = [node.communicate(timeout=120)[1] for node in nodes]
+    assert all(node.returncode for node in nodes)
+    assert "ZeroDivisionError" in "".join(said)
