@@ -96,6 +96,7 @@ def main() -> None:
 
 
 COLAB = ["ipython", "ipykernel", "ipywidgets", "nbclient", "numpy", "matplotlib"]
+COLAB += ["scipy", "networkx"]
 
 if __name__ == "__main__":
     main()
