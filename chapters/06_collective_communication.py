@@ -41,11 +41,7 @@ from mlsyscore.catalog import LLAMA2_70B, NDR, NVLINK3, NVLINK4
 from mlsyscore.network import Link, fit_link
 from mlsyscore.units import GB, KB, MB, Gbps, GiB, ms, si, us
 
-plt.rcParams.update(
-    {"figure.figsize": (6.4, 3.6), "figure.constrained_layout.use": True}
-    | {"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True}
-    | {"grid.color": "0.9", "legend.frameon": False, "font.size": 10}
-)
+plt.style.use("mlsyscore.figures")
 
 # %% [markdown]
 # > **Lighthouse · Frontier dense model.** 70 billion parameters, trained with
@@ -139,12 +135,9 @@ for name, law in laws.items():
 # they give 179 s, half of ours.  That counts one direction, as if each reply
 # streamed out while the next values came in; ours replies after it has everything.
 #
-# > **Definition · Critical message size.** The **critical message size** of a link
-# > is $n^* = \alpha\beta$, at which start-up is half of the time.  Well below it a
-# > message is **latency-bound**: only fewer messages help.  Well above it is
-# > **bandwidth-bound**: only fewer bytes, or faster links, help.  It belongs to one
-# > message, not to a collective: a ring cuts the tensor into $N$ pieces first.  The
-# > usual slip is to compare the whole tensor with $n^*$.
+# > **Perspective · Which size counts.** Chapter 3's critical size $n^* = \alpha\beta$
+# > belongs to one message, not to a collective: a ring cuts the tensor into $N$ pieces
+# > first.  The usual slip is to compare the whole tensor with $n^*$.
 
 # %% [markdown]
 # ## Plot: which algorithm, at which size
@@ -318,7 +311,7 @@ assert peers == {1, 63}
 # %% [markdown]
 # The quadratic one is AllToAll, below.  Next, the cable at half rate, with start-ups
 # set aside as they are for 140 GB.  Every chunk passes over that cable and each round
-# waits for it.  A member that keeps all the others waiting is a **straggler**.
+# waits for it: chapter 1's straggler is a cable here.
 
 # %%
 slow, bulk = np.where(np.arange(64) == 17, 2.0, 1.0), Link(0, NDR.beta)

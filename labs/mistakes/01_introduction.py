@@ -1,0 +1,449 @@
+"""Wrong answers that students write, and right ones of another kind."""
+
+WRONG = {
+    "step": {
+        "takes the mean delay, not the largest": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_overlap = min(hide * T_compute / N, T_comm)
+    return T_compute / N + T_comm - T_overlap
+""",
+        "lets each delay wait for the one before": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = (N - 1) * delay
+    T_overlap = min(hide * T_compute / N, T_comm + T_sync)
+    return step_time(T_compute, N, T_comm, T_sync, T_overlap)
+""",
+        "hides more than there is": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    return (1 - hide) * T_compute / N + T_comm + T_sync
+""",
+        "hides a share of the communication": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    T_overlap = min(hide * (T_comm + T_sync), T_compute / N)
+    return step_time(T_compute, N, T_comm, T_sync, T_overlap)
+""",
+        "clips a share above 1": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    T_overlap = min(hide * T_compute / N, T_compute / N, T_comm + T_sync)
+    return step_time(T_compute, N, T_comm, T_sync, T_overlap)
+""",
+        "sends the whole tensor in each message": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = 2 * (N - 1) * link.time(n)
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    T_overlap = min(hide * T_compute / N, T_comm + T_sync)
+    return step_time(T_compute, N, T_comm, T_sync, T_overlap)
+""",
+        "lets nothing hide a wait": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    T_overlap = min(hide * T_compute / N, T_comm)
+    return step_time(T_compute, N, T_comm, T_sync, T_overlap)
+""",
+    },
+    "binds": {
+        "looks at the terms before the overlap": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "communication": T_comm, "coordination": T_sync}
+    name = max(parts, key=parts.get)
+    return name, parts[name] / (work + T_comm + T_sync - T_overlap)
+""",
+        "takes the overlap off the computing": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work - T_overlap, "communication": T_comm}
+    parts["coordination"] = T_sync
+    name = max(parts, key=parts.get)
+    return name, parts[name] / sum(parts.values())
+""",
+        "lets no overlap cover a wait": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "communication": max(T_comm - T_overlap, 0)}
+    parts["coordination"] = T_sync
+    name = max(parts, key=parts.get)
+    return name, parts[name] / sum(parts.values())
+""",
+        "a share of the sum, not of the step": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "communication": max(T_comm - T_overlap, 0)}
+    parts["coordination"] = T_sync - max(T_overlap - T_comm, 0)
+    name = max(parts, key=parts.get)
+    return name, parts[name] / (work + T_comm + T_sync)
+""",
+        "asks only whether computing is the smaller half": """
+def binds(work, T_comm, T_sync, T_overlap):
+    total = work + T_comm + T_sync - T_overlap
+    if work >= total / 2:
+        return "compute", work / total
+    comm = max(T_comm - T_overlap, 0)
+    if comm >= total - work - comm:
+        return "communication", comm / total
+    return "coordination", (total - work - comm) / total
+""",
+    },
+    "fastest": {
+        "the more machines the faster": """
+def fastest(step, most):
+    return most
+""",
+        "doubles while it helps": """
+def fastest(step, most):
+    N = 1
+    while 2 * N <= most and step(2 * N) < step(N):
+        N = 2 * N
+    return N
+""",
+        "tries every size": """
+def fastest(step, most):
+    return min(range(1, most + 1), key=step)
+""",
+        "tries one machine more than there are": """
+def fastest(step, most):
+    low, high = 1, most + 1
+    while low < high:
+        middle = (low + high) // 2
+        if step(middle) > step(middle + 1):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+""",
+        "looks at a grid of a hundred": """
+def fastest(step, most):
+    grid = sorted({round(most ** (i / 99)) for i in range(100)})
+    return min(grid, key=step)
+""",
+        "stops where a machine gains less than a thousandth": """
+def fastest(step, most):
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        if step(middle + 1) < 0.999 * step(middle):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+""",
+    },
+    "cheapest": {
+        "forgets that machines fail": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = [(price * N * steps * step(N), N) for N in sizes]
+    runs = [run for run in runs if run[0] / price / run[1] <= deadline]
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[::-1]
+""",
+        "no failures while lost work is done again": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        T = steps * step(N) * (1 + lost * N / mtbf)
+        if T <= deadline:
+            runs.append((price * N * T, N))
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[::-1]
+""",
+        "MTBF of one machine": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        T = steps * step(N) / (1 - lost / mtbf)
+        if T <= deadline:
+            runs.append((price * N * T, N))
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[::-1]
+""",
+        "the fastest that is in time": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        if lost * N < mtbf:
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            if T <= deadline:
+                runs.append((T, N, price * N * T))
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[1:]
+""",
+        "the smallest that is in time": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    for N in sorted(sizes):
+        if lost * N < mtbf:
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            if T <= deadline:
+                return N, price * N * T
+    raise ValueError("none")
+""",
+        "takes a run that never ends for a short one": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        T = steps * step(N) / (1 - lost * N / mtbf)
+        if T <= deadline:
+            runs.append((price * N * T, N))
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[::-1]
+""",
+    },
+    "first": {
+        "a fleet lasts as long as its mean machine": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return scale * rng.weibull(shape, (runs, N)).mean(axis=1)
+""",
+        "MTBF/N for every law of life": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / N / math.gamma(1 + 1 / shape)
+    return scale * rng.weibull(shape, runs)
+""",
+        "takes the mean for the scale": """
+def first_failures(N, mtbf, shape, runs, rng):
+    return mtbf * rng.weibull(shape, (runs, N)).min(axis=1)
+""",
+        "every life is exponential": """
+def first_failures(N, mtbf, shape, runs, rng):
+    return rng.exponential(mtbf, (runs, N)).min(axis=1)
+""",
+        "waits for the last": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return scale * rng.weibull(shape, (runs, N)).max(axis=1)
+""",
+        "a generator of its own": """
+def first_failures(N, mtbf, shape, runs, rng):
+    rng = np.random.default_rng()
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return scale * rng.weibull(shape, (runs, N)).min(axis=1)
+""",
+        "the minimum over runs, not over machines": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return scale * rng.weibull(shape, (runs, N)).min(axis=0)
+""",
+    },
+    "racks": {
+        "a shared event for each machine": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    return rng.exponential(mtbf, (runs, N)).min(axis=1)
+""",
+        "racks fail as often as a machine does": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    first = rng.exponential(mtbf, (runs, math.ceil(N / rack))).min(axis=1)
+    if shared < 1:
+        own = rng.exponential(mtbf / (1 - shared), (runs, N)).min(axis=1)
+        first = np.minimum(first, own)
+    return first
+""",
+        "a share of the mean time": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    own = rng.exponential(mtbf * (1 - shared), (runs, N)).min(axis=1)
+    power = rng.exponential(mtbf * shared, (runs, math.ceil(N / rack))).min(axis=1)
+    return np.minimum(own, power)
+""",
+        "leaves out the rack that is not full": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    first = np.full(runs, np.inf)
+    if shared < 1:
+        own = rng.exponential(mtbf / (1 - shared), (runs, N))
+        first = np.minimum(first, own.min(axis=1))
+    if shared > 0 and N >= rack:
+        power = rng.exponential(mtbf / shared, (runs, N // rack))
+        first = np.minimum(first, power.min(axis=1))
+    return first
+""",
+        "divides by a share of nothing": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    own = rng.exponential(mtbf / (1 - shared), (runs, N)).min(axis=1)
+    power = rng.exponential(mtbf / shared, (runs, math.ceil(N / rack))).min(axis=1)
+    return np.minimum(own, power)
+""",
+        "each run draws which kind it is": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    own = rng.exponential(mtbf / N, runs)
+    power = rng.exponential(mtbf / math.ceil(N / rack), runs)
+    return np.where(rng.random(runs) < shared, power, own)
+""",
+    },
+    "fit": {
+        "least squares in seconds": """
+def fit_terms(N, T):
+    from scipy.optimize import nnls
+
+    A = np.column_stack([predict(unit, N) for unit in np.eye(4)])
+    return nnls(A, T)[0]
+""",
+        "lets a time be negative": """
+def fit_terms(N, T):
+    A = np.column_stack([predict(unit, N) for unit in np.eye(4)])
+    return np.linalg.lstsq(A / T[:, None], np.ones(len(T)), rcond=None)[0]
+""",
+        "sets negative times to 0 afterwards": """
+def fit_terms(N, T):
+    A = np.column_stack([predict(unit, N) for unit in np.eye(4)])
+    x = np.linalg.lstsq(A / T[:, None], np.ones(len(T)), rcond=None)[0]
+    return np.maximum(x, 0)
+""",
+        "sends without starting and nobody is late": """
+def fit_terms(N, T):
+    slope, constant = np.polyfit(1 / N, T, 1, w=1 / T)
+    return np.array([slope + constant, max(constant, 0) / 2, 0.0, 0.0])
+""",
+        "takes all from the first and the last timing": """
+def fit_terms(N, T):
+    send = max(T[-1] - T[0] / N[-1], 0) / 2
+    return np.array([T[0], send, 0.0, 0.0])
+""",
+    },
+}
+
+RIGHT = {
+    "step": {
+        "written out, in numpy": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or hide < 0 or hide > 1:
+        raise ValueError
+    ring = 2 * (N - 1) * link.alpha + 2 * (N - 1) / N * n / link.beta
+    wait = delay * (np.sum(1 / np.arange(1, N + 1)) - 1)
+    cover = hide * T_compute / N
+    return (1 - hide) * T_compute / N + np.maximum(cover, ring + wait)
+""",
+    },
+    "binds": {
+        "a list, sorted": """
+def binds(work, T_comm, T_sync, T_overlap):
+    hidden = min(T_overlap, T_comm)
+    parts = [
+        (work, "compute"),
+        (T_comm - hidden, "communication"),
+        (T_sync - (T_overlap - hidden), "coordination"),
+    ]
+    time, name = sorted(parts)[-1]
+    return [name, np.float64(time) / step_time(work, 1, T_comm, T_sync, T_overlap)]
+""",
+    },
+    "fastest": {
+        "thirds, and then the few that are left": """
+def fastest(step, most):
+    low, high = 1, most
+    while high - low > 5:
+        third = (high - low) // 3
+        a, b = low + third, high - third
+        if step(a) < step(b):
+            high = b
+        else:
+            low = a
+    return float(min(range(low, high + 1), key=step))
+""",
+        "recursion with a memory": """
+def fastest(step, most):
+    seen = {}
+
+    def time(N):
+        if N not in seen:
+            seen[N] = step(N)
+        return seen[N]
+
+    def search(low, high):
+        if high - low < 2:
+            return low if time(low) <= time(high) else high
+        middle = (low + high) // 2
+        if time(middle) < time(middle - 1):
+            return search(middle, high)
+        return search(low, middle)
+
+    return search(1, most)
+""",
+    },
+    "cheapest": {
+        "a table, then its least": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    def wall(N):
+        failures = lost / system_mtbf(mtbf, N)
+        return np.inf if failures >= 1 else steps * step(N) / (1 - failures)
+
+    cost = {N: price * N * wall(N) for N in sizes if wall(N) <= deadline}
+    N = min(cost, key=cost.get)
+    return [np.int64(N), np.float64(cost[N])]
+""",
+    },
+    "first": {
+        "one draw for the whole fleet": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return list(scale * N ** (-1 / shape) * rng.weibull(shape, runs))
+""",
+        "by the inverse of the law, a run at a time": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    times = []
+    for _ in range(runs):
+        u = 1 - rng.random(N)
+        times.append(float(np.min(scale * (-np.log(u)) ** (1 / shape))))
+    return np.array(times)
+""",
+    },
+    "racks": {
+        "adds the rates": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    rate = (N * (1 - shared) + -(-N // rack) * shared) / mtbf
+    return rng.exponential(1 / rate, runs)
+""",
+        "plays every machine": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    with np.errstate(divide="ignore"):
+        own = np.divide(rng.exponential(mtbf, (runs, N)), 1 - shared)
+        power = np.divide(rng.exponential(mtbf, (runs, N)), shared)
+    rack_of = np.arange(N) // rack
+    lives = np.minimum(own, power[:, rack_of])
+    return lives.min(axis=1)
+""",
+    },
+    "fit": {
+        "every choice of terms at 0": """
+def fit_terms(N, T):
+    A = np.array([[predict(unit, n) / t for unit in np.eye(4)] for n, t in zip(N, T)])
+    best, least = None, np.inf
+    for keep in range(1, 16):
+        on = [i for i in range(4) if keep >> i & 1]
+        x = np.zeros(4)
+        x[on] = np.linalg.lstsq(A[:, on], np.ones(len(T)), rcond=None)[0]
+        left = np.sum((A @ x - 1) ** 2)
+        if x.min() >= 0 and left < least:
+            best, least = x, left
+    return [float(v) for v in best]
+""",
+        "bounded least squares": """
+def fit_terms(N, T):
+    from scipy.optimize import lsq_linear
+
+    A = np.column_stack([predict(unit, N) for unit in np.eye(4)]) / T[:, None]
+    size = np.linalg.norm(A, axis=0)
+    x = lsq_linear(A / size, np.ones(len(T)), (0, np.inf), method="bvls").x
+    return np.maximum(x, 0) / size
+""",
+    },
+}
