@@ -14,7 +14,10 @@ import yaml
 ROOT = Path(__file__).parents[1]
 FILTERS = ROOT / "site/filters"
 CONFIG = yaml.safe_load((ROOT / "_quarto.yml").read_text())
-LISTED = CONFIG["book"]["chapters"]
+PARTS = [p for p in CONFIG["book"]["chapters"] if isinstance(p, dict)]
+LISTED = [p for p in CONFIG["book"]["chapters"] if isinstance(p, str)]
+LISTED += [c for part in PARTS for c in part["chapters"]]
+LISTED += [p["part"] for p in PARTS if p["part"].endswith(".qmd")]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.py"))
 SLUG = "06_collective_communication"
 STACK = "---\nfleet-stack: [20, 55, 100, 30, 10, 0, 0, 0]\n---\n"
@@ -261,11 +264,26 @@ def test_nothing_is_loaded_from_another_host():
         assert not re.search(r"(?i)<(script|link)|!\[.*\]\(http", path.read_text())
 
 
-@pytest.mark.parametrize("page", ["index.qmd", "site/glossary.qmd"])
+@pytest.mark.parametrize("page", [p for p in LISTED if p.endswith(".qmd")])
 def test_internal_links_lead_to_pages_of_the_site(page):
     links = re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text())
     for link in links:
-        assert link.startswith("https://") or link in LISTED, link
+        if not link.startswith("https://"):
+            target = (ROOT / page).parent / link.partition("#")[0]
+            assert str(target.resolve().relative_to(ROOT)) in LISTED, link
+
+
+@pytest.mark.parametrize("page", [p for p in LISTED if "site/part" in p])
+def test_a_parts_page_has_a_table_and_a_figure_that_runs(page, tmp_path):
+    text = (ROOT / page).read_text()
+    assert len(re.findall(r"(?m)^\|:-", text)) == 1
+    (cell,) = re.findall(r"(?s)```\{python\}\n(.*?)```", text)
+    assert "#| fig-alt:" in cell
+    code = f"import matplotlib; matplotlib.use('agg')\n{cell}\nfig.savefig('f.png')"
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path
+    )
+    assert (tmp_path / "f.png").stat().st_size > 5000
 
 
 # Colours
