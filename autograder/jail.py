@@ -53,7 +53,7 @@ class _Client(nbclient.NotebookClient):
 
     def process_message(self, msg: Any, cell: NotebookNode, cell_index: int) -> Any:
         """Read a message that the cell may still send; widgets have no page here."""
-        if msg["msg_type"] == "status":
+        if msg["msg_type"] in ("status", "execute_input"):  # nothing stays of these
             return super().process_message(msg, cell, cell_index)
         size = len(str(msg["content"]))
         if KEY in msg["content"].get("data", ()):

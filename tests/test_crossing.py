@@ -45,6 +45,7 @@ def forever():
 def adder(n): return lambda x: x + n
 def apply(f, x): return f(x)
 def yes(): return Yes()
+def first(x): return float(x[0])
 def loop():
     while True: pass
 def refuse(): raise StopIteration("enough")
@@ -134,6 +135,11 @@ def test_what_can_be_read_one_by_one_is(there):
 def test_objects_are_counted(there):
     with pytest.raises(TypeError, match="more than 10000 objects"):
         there("flood")()
+
+
+def test_a_large_argument_is_no_output(there):
+    x = np.zeros(1_000_000)  # 8 MB, which the kernel sends back as its input
+    assert there("first")(x) == 0.0
 
 
 def test_what_a_check_cannot_send_is_said(there):
