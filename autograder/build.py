@@ -24,16 +24,23 @@ import importlib.util
 import subprocess
 import sys
 
-if importlib.util.find_spec("mlsyscore") is None:
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "mlsyscore==VERSION"], check=True
-    )
+for package in PACKAGES:
+    if importlib.util.find_spec(package.split("==")[0]) is None:
+        pip = [sys.executable, "-m", "pip", "install", "-q"]
+        subprocess.run([*pip, package], check=True)
 for package in ("mlsyscore", "numpy", "matplotlib", "torch"):
-    print(package, importlib.metadata.version(package))""".replace(
-    "VERSION", importlib.metadata.version("mlsyscore")
-)
+    print(package, importlib.metadata.version(package))"""
+OURS = f"mlsyscore=={importlib.metadata.version('mlsyscore')}"
+LACKING = ["simpy"]  # what a notebook may import and Colab does not have
 LONG = 20  # lines of our own code that a student need not read first
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+def setup(nb: NotebookNode) -> str:
+    """Return the source of the set-up cell of a notebook."""
+    source = "\n".join(c.source for c in nb.cells)
+    also = [m for m in LACKING if re.search(rf"(?m)^import {m}$", source)]
+    return SETUP.replace("PACKAGES", repr([OURS, *also]).replace("'", '"'))
 
 
 def instructor(script: Path) -> NotebookNode:
@@ -42,7 +49,8 @@ def instructor(script: Path) -> NotebookNode:
     Raises ValueError for a name used twice, or a check or essay without points.
     """
     nb = jupytext.read(script, fmt="py:percent")
-    nb.cells.insert(1, nbformat.v4.new_code_cell(SETUP, metadata={"title": "explore"}))
+    first = nbformat.v4.new_code_cell(setup(nb), metadata={"title": "explore"})
+    nb.cells.insert(1, first)
     names: set[str] = set()
     for number, cell in enumerate(nb.cells):
         name = _mark(cell, number)

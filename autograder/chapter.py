@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from .build import KERNEL, SETUP
+from .build import KERNEL, setup
 
 VARIES = "nbval-ignore-output"
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def chapter(script: Path) -> NotebookNode:
     title = yaml.safe_load(front[1])["title"]
     here = f"notebooks/chapters/{script.stem}.ipynb"
     nb.cells[0].source = f"# {title}\n\n[Open in Colab]({colab(here)})\n\n{front[2]}"
-    nb.cells.insert(1, nbformat.v4.new_code_cell(f"#| tags: [{VARIES}]\n{SETUP}"))
+    nb.cells.insert(1, nbformat.v4.new_code_cell(f"#| tags: [{VARIES}]\n{setup(nb)}"))
     for number, cell in enumerate(nb.cells):
         cell.id = f"{script.stem[:2]}-{number:03d}"
         _options(cell)

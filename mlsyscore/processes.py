@@ -4,6 +4,7 @@ import functools
 import itertools
 import os
 import pickle
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -55,7 +56,9 @@ def _wait(f: Callable[..., Any], args: Any, N: int, timeout: Seconds) -> None:
 
 def _rank(rank: int, folder: str, f: Callable[..., Any], N: int, args: Any) -> None:
     """Run f in this new process, in the group, and leave its result in the folder."""
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    os.environ.setdefault(
+        "GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo"
+    )
     import torch
 
     torch.set_num_threads(1)  # N ranks share this machine's cores

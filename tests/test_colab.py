@@ -9,6 +9,7 @@ import zipfile
 import nbformat
 import pytest
 
+from autograder.build import LACKING
 from autograder.chapter import ROOT, VARIES
 
 PYTHON = ROOT / ".venv-colab/bin/python"
@@ -29,21 +30,11 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    words = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "-w",
-        folder,
-        ROOT,
-    ]
+    words = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder]
+    words += ["-c", ROOT / "constraints/ci.txt", ROOT, *LACKING]
     subprocess.run(words, check=True)
-    subprocess.run(
-        [PYTHON, "-m", "pip", "uninstall", "-q", "-y", "mlsyscore"], check=True
-    )
+    gone = [PYTHON, "-m", "pip", "uninstall", "-q", "-y", "mlsyscore", *LACKING]
+    subprocess.run(gone, check=True)
     return folder
 
 
