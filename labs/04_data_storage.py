@@ -864,19 +864,22 @@ def run_cache(kind, C, epochs):
 class LRU(Policy):
     """Throws out the least recently used sample."""
 
-    ### BEGIN SOLUTION
     def __init__(self, C):
+        ### BEGIN SOLUTION
         self.C, self.held = C, OrderedDict()
+        ### END SOLUTION
 
     def hit(self, x):
+        ### BEGIN SOLUTION
         self.held.move_to_end(x)
+        ### END SOLUTION
 
     def miss(self, x):
+        ### BEGIN SOLUTION
         out = self.held.popitem(last=False)[0] if len(self.held) == self.C else None
         self.held[x] = True
         return out
-
-    ### END SOLUTION
+        ### END SOLUTION
 
 
 # %% check="lru-hits" points=2
@@ -939,17 +942,23 @@ for h in (0.5, 0.9):
 class Keeper(Policy):
     """Reaches min(C, D) hits an epoch; lets go of a data set that is no longer read."""
 
-    ### BEGIN SOLUTION
     def __init__(self, C):
+        ### BEGIN SOLUTION
         self.C, self.epoch, self.used = C, 0, {}
+        ### END SOLUTION
 
     def begin(self):
+        ### BEGIN SOLUTION
         self.epoch += 1
+        ### END SOLUTION
 
     def hit(self, x):
+        ### BEGIN SOLUTION
         self.used[x] = self.epoch
+        ### END SOLUTION
 
     def miss(self, x):
+        ### BEGIN SOLUTION
         out = None
         if len(self.used) == self.C:
             out = min(self.used, key=self.used.get)
@@ -958,8 +967,7 @@ class Keeper(Policy):
             del self.used[out]
         self.used[x] = self.epoch
         return out
-
-    ### END SOLUTION
+        ### END SOLUTION
 
 
 # %%
