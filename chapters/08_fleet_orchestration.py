@@ -576,7 +576,7 @@ for name, x in places.items():
 #
 # ### Fewer GPUs now
 #
-# *Elastic training* can go on with another number of workers.  Let throughput be 1 on
+# **Elastic training** can go on with another number of workers.  Let throughput be 1 on
 # 128 GPUs, 1.8 on 256 and 3.2 on 512, in epochs an hour (the book's).  A job of 512
 # GPUs waits 4 of the next 24 hours; or it starts smaller, and stays or grows.  Then the
 # shared cluster, where throughput goes as $N^{0.84}$, as from 128 to 512, which is

@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 
 CODE = ["mlsyscore", "autograder", "tools", "tests", "benchmarks", "chapters", "labs"]
+PYTEST = ["pytest", "-q", "-n", "2"]
+LABS = "tests/test_labs.py"  # test by test: as one module it would be the longest
 STEPS = [
     ["ruff", "check", *CODE],
-    ["ruff", "format", "--check", *CODE[:5]],
+    ["ruff", "format", "--check", *CODE],
     ["mypy"],
     ["pytest", "-q", "--nbval", "--nbval-cell-timeout", "60", "notebooks/chapters"],
-    ["pytest", "-q", "-n", "2", "tests/test_labs.py"],  # one by one: no module is longer
-    [*"pytest -q -n 2 --dist loadscope tests mlsyscore --ignore tests/test_labs.py".split()],
+    [*PYTEST, LABS],
+    [*PYTEST, "--dist", "loadscope", "tests", "mlsyscore", "--ignore", LABS],
 ]
 
 
