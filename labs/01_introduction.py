@@ -111,7 +111,7 @@ slips = {5 / 8: "one machine has nothing to hide", 8.12 / 8: "it waits for itsel
 got = fleet_step(1, 8.0, 4 * GB, Link(10 * ms, 4 * GB), 0.12, 0.375)
 close("one machine", got, 8.0, "s", slips)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for N in (2, 3, 17, 256, 5000):
     work, delay = float(rng.uniform(0.1, 9)), float(rng.uniform(0.01, 0.2))
     link = Link(float(rng.uniform(1, 90)) * us, float(rng.uniform(5, 50)) * GB)
@@ -221,7 +221,7 @@ slips = {
 }
 verdict("a wait of 5 s", binds(3.0, 1.0, 5.0, 2.0), "coordination", 4 / 7, slips)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for i in range(60):
     work, T_comm, T_sync = (float(x) for x in rng.uniform(0.1, 9, 3))
     most = min(work, T_comm + T_sync)
@@ -314,7 +314,7 @@ def least(name, seen, work, grow, power, most):
 case = (900.0, 1.0, 1.0, 1000)
 least("30 machines of 1000", run_fastest(*case), *case)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for power in (0.2, 0.5, 1.0, 1.5):
     for size in (3.3, 47.0, 2_100.0, 77_000.0):
         grow = float(rng.uniform(1e-3, 1))
@@ -452,7 +452,7 @@ for never in ({64: 1.0}, {64: 1.0, 128: 0.5}, {}):
     assert seen["raised"] == "ValueError", "a run that never ends: ValueError expected"
 seen = run_cheapest({64: 1.0, 8: 8.0}, 100, 32 * hour, 1 * hour, 1e30, 1.0)
 bought("a run that never ends, and one that does", seen, 8, 8 * 800 / 0.75, show=False)
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for i in range(40):
     sizes = [int(n) for n in rng.permutation([8, 24, 64, 160, 512, 1500, 4000, 9000])]
     power = float(rng.uniform(-0.2, 1.3))
@@ -542,10 +542,8 @@ def first_failures(N, mtbf, shape, runs, rng):
 # %%
 def sample(name, f, *args, runs):
     """Call a sampler twice with one seed, once with another; return its times."""
-    seed = int(np.random.default_rng().integers(10**9))
     x, y, z = (
-        np.asarray(f(*args, runs, np.random.default_rng(s)))
-        for s in (seed, seed, seed + 1)
+        np.asarray(f(*args, runs, np.random.default_rng(seed))) for seed in (17, 17, 18)
     )
     assert x.shape == (runs,), f"{name}: the shape is {x.shape}, not {(runs,)}"
     real = x.dtype.kind in "iuf" and bool(np.all(np.isfinite(x)) and np.all(x > 0))
@@ -604,8 +602,9 @@ slips |= {4: "Is the scale mtbf divided by gamma(1 + 1/shape)"}
 slips |= {100: "Is MTBF/N true where the young fail first", 200: "Is MTBF/N true here"}
 agrees("shape 1/2", x, 500 * hour / 100**2, 0.5, slips)
 ### BEGIN HIDDEN TESTS
+rng = np.random.default_rng(17)
 for N, shape in [(1, 0.6), (5, 0.4), (64, 0.75), (300, 1.0), (20, 2.5)]:
-    mtbf = float(np.random.default_rng().uniform(1, 900)) * hour
+    mtbf = float(rng.uniform(1, 900)) * hour
     x = sample("another shape", first_failures, N, mtbf, shape, runs=3000)
     scale = mtbf / math.gamma(1 + 1 / shape) / N ** (1 / shape)
     agrees("another shape", x, scale, shape, show=False)
@@ -668,6 +667,7 @@ agrees("eight racks", x, hour / 0.036, 1.0, slips)
 x = sample("nothing shared", rack_failures, 20, 8, 100 * hour, 0.0, runs=2000)
 agrees("nothing shared", x, 5 * hour)
 ### BEGIN HIDDEN TESTS
+rng = np.random.default_rng(17)
 cases = {
     "all stops shared, the last rack not full": (20, 8, 1.0),
     "one rack, all stops shared": (64, 64, 1.0),
@@ -678,7 +678,7 @@ cases = {
     "many racks, some stops shared": (96, 16, 0.9),
 }
 for name, (N, rack, shared) in cases.items():
-    mtbf = float(np.random.default_rng().uniform(1, 900)) * hour
+    mtbf = float(rng.uniform(1, 900)) * hour
     x = sample(name, rack_failures, N, rack, mtbf, shared, runs=4000)
     own, power = N * (1 - shared), len(range(0, N, rack)) * shared
     agrees(name, x, mtbf / (own + power), show=False)
@@ -772,7 +772,7 @@ terms = four("no errors", fit_terms(N, predict(true.values(), N)))
 for got, (term, want) in zip(terms, true.items(), strict=True):
     close(f"no errors, {term}", got, want, "s", rel=1e-3)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(5):
     N = rng.permutation([1, 2, 3, 7, 20, 55, 150, 150])
     true = rng.uniform([50, 0.2, 0.002, 0.1], [200, 2, 0.02, 1])
@@ -789,7 +789,7 @@ for _ in range(5):
 N = np.array([1, 2, 4, 8, 16, 32])
 cases = [(N, np.array([99.3, 51.7, 27.2, 14.9, 9.14, 6.56]))]
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 N = np.array([1, 2, 4, 8, 12, 16, 24, 32, 48, 64])
 for _ in range(8):
     true = rng.uniform([50, 0.2, 0.002, 0.1], [200, 2, 0.02, 1])
@@ -818,7 +818,7 @@ for N, T in cases:
 # not.
 
 # %% check="fit-unseen" points=2
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 N = np.array([1, 2, 4, 8, 12, 16, 24, 32, 48, 64])
 cases = [(np.array([100.0, 1.0, 0.01, 0.3]), 96)]
 ### BEGIN HIDDEN TESTS

@@ -124,7 +124,7 @@ close("twice the peak, half the bandwidth: a token's time", ratio, 2.0, "x", sli
 chip = Accelerator(8 * TFLOP, 2 * TB, 80 * GB, 500.0)
 seen = fields("account", account([("copy", 1.0, 1e9)], chip, 0.5 * ms), ["walls"])
 assert list(seen["walls"]) == ["memory"], "memory and launch take equally long: wrong"
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(20):
     n = int(rng.integers(1, 12))
     chip = Accelerator(*(10.0 ** rng.uniform([12, 11], [15, 13])), 80 * GB, 500)
@@ -237,7 +237,7 @@ total = sum(O for name, (O, _) in ops.items() if name != "softmax")
 want = 24 * 2 * 2048 * GPT3.h**2 + 4 * 2 * 2048**2 * GPT3.h
 close("GPT-3's block, 2 x 2,048 tokens", total, want, "FLOP")
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(20):
     a, d = int(rng.choice([1, 4, 12, 32])), int(rng.choice([2, 16, 128]))
     n_kv = int(rng.choice([k for k in (1, 2, 3, 4, 8, 32) if a % k == 0]))
@@ -392,7 +392,7 @@ slips = {192 / 226: "one layer at a time has its full 34 bytes besides"}
 slips |= {34 / 226: "every layer keeps its input, 2 bytes"}
 close("GPT-3, recomputed", got["activations"], 0.710934528 * GB, "GB", slips)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(30):
     P, L = int(rng.integers(1, 900)) * 10**9, int(rng.integers(1, 130))
     h, tp, dp = (
@@ -486,7 +486,7 @@ slips = {
 }
 close("a sequence of 17 tokens", got["sequence"], 1.310720 * MB, "MB", slips)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(30):
     n_kv, group, d = int(rng.integers(1, 12)), int(rng.integers(1, 9)), 64
     P, L = int(rng.integers(1, 200)) * 10**9, int(rng.integers(1, 130))
@@ -633,7 +633,7 @@ got = fields("rack", fill_rack(10 * kW, 0.0, 1.0, 500 * kW, LOOP, 0.0), RACK)
 close("everything in the water", got["accelerators"], 80, "accelerators")
 assert got["wall"] == "water", f"all in the water, 100 kW: not {got['wall']}"
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(40):
     tray, fan = float(rng.uniform(4, 20)) * kW, float(rng.uniform(0, 0.3))
     captured = float(rng.uniform(0.02, 0.98))
@@ -807,7 +807,7 @@ except ValueError:
     got = None
 assert got is None, f"use costs more than rent: ValueError is expected, not {got!r:.60}"
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(25):
     M = int(rng.integers(2, 60))
     deal = {
@@ -1039,7 +1039,7 @@ slips = {
 }
 close("share", got["share"], 0.8, "", slips)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(10):
     bw = float(10 ** rng.uniform(9.5, 12.7))
     peaks = {

@@ -189,7 +189,7 @@ for r in range(3):
 # Any number of ranks, any length.
 
 # %% check="ring-any" points=3
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 plan = {2: [6, 5], 4: [10, 6, 3]}
 ### BEGIN HIDDEN TESTS
 plan = {1: [7], 2: [1, 9], 3: [1, 2, 17, 0], 5: [3, 11, 8, 1]}
@@ -214,7 +214,7 @@ for N in sorted(plan):
 # divide the length, equal chunks of the next larger size are the limit.
 
 # %% check="ring-bytes" points=3
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 plan = [(4, 4000)]
 ### BEGIN HIDDEN TESTS
 plan += [(3, 3 * int(rng.integers(200, 900))), (5, 1003)]
@@ -325,7 +325,7 @@ slips |= {0.25: "the tensor is divided by the node's devices twice"}
 slips |= {0.5: "an all-reduce has two phases", 4.2: "one flat ring over all 64"}
 close("16 nodes of 4, inside free", got, want, "ms", slips)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for nodes, per_node in [(2, 4), (8, 8), (128, 8), (3, 5), (1, 1)]:
     n = float(rng.uniform(1, 900)) * MB
     fast = Link(float(rng.uniform(0.2, 2)) * us, float(rng.uniform(100, 900)) * GB)
@@ -404,7 +404,7 @@ seen = run_crossing(["tree", "ring"], 64, fabric, fabric, 1.0, 1 * TB)
 assert seen["raised"] is None, f"tree and ring on 64: {seen['raised']}, not a size"
 close("tree and ring, exchanged, on 64 devices", seen["size"], want, "MB")
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for size in (3e2, 4e5, 7e10):
     for swap in (False, True):
         slow = float(rng.uniform(1, 9)) * GB
@@ -502,7 +502,7 @@ close("one device", got, 0.0, "ms")
 got = exposed([1 * KB, 20 * MB, 5 * MB], [9 * ms, 1 * ms, 1 * ms], 20 * MB, 2, pair)
 close("a long backward of a small first layer", got, 0.1001 * ms, "ms")
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(30):
     L, N = int(rng.integers(1, 14)), int(rng.integers(2, 65))
     sizes = [float(s) * MB for s in rng.integers(1, 60, L)]
@@ -572,7 +572,7 @@ slips = {0.2: "the cheapest; the largest that meets the target is asked for"}
 slips |= {0.08: "the smallest that meets the target", 2: "50 MB costs 8 ms"}
 close("the bucket for 4 ms", seen["size"], 25 * MB, "MB", slips)
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 for _ in range(20):
     sizes = [float(s) for s in rng.permutation(40)[:12] * MB + MB]
     costs = [float(c) for c in rng.permutation(12) * ms]
@@ -653,7 +653,7 @@ assert len(answer) == 2, f"two arrays are expected, v and e_next, not {len(answe
 same("what is sent", answer[0], [0.0, -5.0, 3.5, 0.0])
 same("what is kept", answer[1], [1.0, 0.0, 0.0, 0.0])
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng()
+rng = np.random.default_rng(17)
 cases = [(rng.normal(size=30), rng.normal(size=30), k) for k in (0, 1, 7, 30, 50)]
 cases += [(np.array([2.0, -2.0, 2.0, 1.0, -2.0]), np.zeros(5), k) for k in (1, 2, 3)]
 for g, e, k in cases:
@@ -716,7 +716,7 @@ def train(seed, k, feedback, steps=600, rate=0.02):
 # %% check="feedback-trains" points=3
 seeds = [6]
 ### BEGIN HIDDEN TESTS
-seeds += [int(s) for s in np.random.default_rng().integers(10**6, size=3)]
+seeds += [17, 4711, 271_828]
 ### END HIDDEN TESTS
 for seed in seeds:
     losses = []

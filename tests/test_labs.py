@@ -111,6 +111,12 @@ def test_the_release_leaks_nothing(lab):
 
 
 @pytest.mark.parametrize("lab", LABS)
+def test_no_check_draws_anew(lab):
+    """Graded twice, a submission must earn the same."""
+    assert "default_rng()" not in (ROOT / f"labs/{lab}.py").read_text()
+
+
+@pytest.mark.parametrize("lab", LABS)
 def test_points_are_within_the_design(lab):
     marks = [c.metadata.get("nbgrader", {}) for c in answered({}, lab).cells]
     assert 20 <= sum(m.get("points", 0) for m in marks) <= 40

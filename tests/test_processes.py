@@ -1,11 +1,13 @@
 """Processes on this machine, forked here or started by torchrun as two nodes."""
 
+import os
 import socket
 import subprocess
 import sys
 
 import pytest
 
+from autograder.chapter import ROOT
 from mlsyscore.processes import run
 
 SCRIPT = """
@@ -31,11 +33,21 @@ EXPECTED = [
 ]
 
 
-def torchrun(node, port, *words):
+# chapter: the processes it needs on each of two nodes, and a line of what they measured
+CHAPTERS = {
+    "01_introduction": (3, "step of 4: error"),
+    "05_distributed_training": (2, "[72, 24] "),
+    "06_collective_communication": (2, "32 MB over four: law 32, measured"),
+    "07_fault_tolerance": (2, "sync "),
+}
+
+
+def torchrun(node, port, *words, each=2):
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
-    command += ["--node-rank", str(node), "--nproc-per-node", "2"]
+    command += ["--node-rank", str(node), "--nproc-per-node", str(each)]
     command += ["--master-addr", "127.0.0.1", "--master-port", str(port), *words]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    env = os.environ | {"MPLBACKEND": "Agg"}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
 
 
 @pytest.fixture
@@ -78,3 +90,18 @@ def test_a_rank_that_fails_under_torchrun_ends_all(tmp_path, port):
     said = [node.communicate(timeout=120)[1] for node in nodes]
     assert all(node.returncode for node in nodes)
     assert "ZeroDivisionError" in "".join(said)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_runs_unchanged_on_two_nodes(chapter, tmp_path, port):
+    """All processes print what was measured, the same on each."""
+    each, line = CHAPTERS[chapter]
+    words = ["--redirects", "1", "--log-dir", str(tmp_path)]
+    words += [str(ROOT / f"chapters/{chapter}.py")]
+    nodes = [torchrun(n, port, *words, each=each) for n in (0, 1)]
+    said = [node.communicate(timeout=300)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], said
+    printed = [p.read_text().splitlines() for p in tmp_path.rglob("stdout.log")]
+    found = [x for lines in printed for x in lines if x.startswith(line)]
+    assert len(found) == 2 * each, found
+    assert len(set(found)) == 1, found
