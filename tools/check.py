@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 CODE = ["mlsyscore", "autograder", "tools", "tests", "benchmarks", "chapters", "labs"]
-PYTEST = ["pytest", "-q", "-n", "2"]
+PYTEST = ["pytest", "-q", "-n", "2", "--hypothesis-profile", "ci"]  # no clock, one draw
 LABS = "tests/test_labs.py"  # test by test: as one module it would be the longest
 STEPS = [
     ["ruff", "check", *CODE],
