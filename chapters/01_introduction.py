@@ -70,8 +70,8 @@ guess_up = 0.999
 # Some of that hides behind the computing, $T_{overlap}$.
 #
 # > **Theorem · Fleet law.** The **fleet law** adds up a step,
-# > $T_{step}(N) = T_{compute}/N + T_{comm} + T_{sync} - T_{overlap}$, with
-# > $0 \le T_{overlap} \le \min(T_{compute}/N,\ T_{comm}+T_{sync})$.  Only the first
+# > $T_{step}(N) = T_{compute}/N + T_{comm}$ ${}+ T_{sync} - T_{overlap}$, with
+# > $0 \le T_{overlap}$ ${}\le \min(T_{compute}/N,\ T_{comm}+T_{sync})$.  Only the first
 # > term shrinks with $N$.  The **coordination tax** is the share of a step that is not
 # > computing, communication included.  A fleet whose tax exceeds one half is
 # > **overhead-dominated**.
@@ -233,8 +233,8 @@ if get_ipython():
 # ## Play it out: the barrier waits for the maximum
 #
 # A **barrier** is a point that no process passes before all have reached it.  The
-# **straggler** is the process for which the others wait there.  Simulate both: a
-# machine computes for 1 and is then late by a random jitter with mean 0.1.
+# **straggler** is the process that reaches it last.  Simulate both: a machine computes
+# for 1 and is then late by a random jitter with mean 0.1.
 
 # %%
 rng = np.random.default_rng(1)
@@ -329,7 +329,7 @@ for who, cost in (("person", 90 * minute), ("script", 6 * minute)):
 # ### The cut off
 #
 # A **partition** is a network fault that splits a fleet into parts which cannot reach
-# each other.  The **CAP theorem** says that while it lasts a system keeps either
+# each other.  The **CAP theorem** says that during a partition a system keeps either
 # consistency, one state for all, or availability, an answer from everyone (Gilbert and
 # Lynch, 2002).  Cut a training job in two from step 50 to 99.  The halves hold
 # different data, with optima at +1 and −1 and curvatures 1 and 4.
@@ -495,7 +495,7 @@ for n, hidden in ((1, 0.0), (8, 0.5), (4096, 1.0)):
 # shrink as a constant, fit the ends of each series, predict what lies between:
 
 # %%
-SERIES = [{256: 40.0, 512: 21.2, 1024: 11.9}]  # batch 768, seconds
+SERIES = [{256: 40.0, 512: 21.2, 768: 15.2, 1024: 11.9}]  # batch 768, seconds
 SERIES += [{3072: 29.02, 6144: 14.78, 8192: 12.24, 12288: 8.57}]  # batch 6,144
 for seen in SERIES:
     (a, *_, b), (Ta, *_, Tb) = seen.keys(), seen.values()
@@ -587,6 +587,9 @@ for i, cap in enumerate(caps.values()):
         2100 if none else cap * 1.1, i, text, va="center", c="0.4" if none else "0.1"
     )
 ax.set(yticks=range(8), yticklabels=caps, xscale="log", xlim=(2000, 8e4))
+ticks = (2000, 5000, 10_000, 20_000, 50_000)
+ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+ax.minorticks_off()
 ax.set_xlabel("accelerators")
 plt.show()
 
@@ -626,8 +629,8 @@ for fix, change in fixes.items():
 #
 # > **Takeaways.**
 # >
-# > - $T_{step}(N) = T_{compute}/N + T_{comm} + T_{sync} - T_{overlap}$; only the first
-# >   term shrinks.
+# > - $T_{step}(N) = T_{compute}/N + T_{comm}$ ${}+ T_{sync} - T_{overlap}$; only the
+# >   first term shrinks.
 # > - Find the C that binds before you buy: fast chips on a slow network gain nothing.
 # > - A barrier costs the maximum, so tails count and averages do not.
 # > - A fleet fails at $N$ times a part's rate; recovery must be automatic.

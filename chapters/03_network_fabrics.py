@@ -430,8 +430,8 @@ plt.show()
 
 # %% [markdown]
 # Training has few large flows: the left end.  **Packet spraying** sends each
-# packet of a flow its own way, which moves to the right.  It needs cards that accept
-# packets out of order; those above would go back.
+# packet of a flow its own way.  That is a move to the right.  It needs cards that
+# accept packets out of order; those above would go back.
 #
 # **Tail latency** is the time that all but a small share of messages stay within, such
 # as P99 for all but one in a hundred.  On the whole fat-tree 1,024 hosts send across
@@ -521,7 +521,7 @@ plt.show()
 # alternately to a full port, which takes one packet in 16 slots, and to an idle one.
 # Without pauses it drops what the full port does not take.
 #
-# Worse: a **backpressure deadlock** is a circle of full buffers, each waiting for room
+# A **backpressure deadlock** is worse: a circle of full buffers, each waiting for room
 # in the next, so that none ever moves.  `can_lock` draws an edge from each cable to the
 # next one on a route, and looks for a circle.
 
@@ -582,8 +582,8 @@ for size in (4 * KB, 350 * MB):
 # > **Example · Half a link.** *Context.* In the book's example steps take 4.2 s at
 # > launch and 4.8 s three days later.  *Insight.* Utilisation fell only from 92 to
 # > 85 %, for a device that waits in a collective counts as busy.  A test of all pairs
-# > finds one port at half rate.  *Lesson.* Watch links, not only devices:
-# > **silent degradation** is a part's slowing down without a failure or an alarm.
+# > finds one port at half rate.  *Lesson.* Watch links, not only devices.
+# > **Silent degradation** is a part's slowing down without a failure or an alarm.
 
 # %%
 ports = np.where(np.arange(32) == 13, 200, 400)
@@ -754,15 +754,16 @@ assert (len(halves(fat_tree(4))[0]), network.dragonfly_hosts(16)) == (16, 262_65
 # %% [markdown]
 # The last line has published sizes: a fat-tree of 4-port switches (Al-Fares et al.,
 # SIGCOMM 2008, section 3) and a dragonfly of 63-port routers (Kim et al., section 3).
-# What does a link deliver of its printed rate?  `ib_write_bw` on HDR, a host's copy
-# over PCIe 5, and one H200 to another over NVLink 4 (Bekman, the same page) are below.
+# What does a link deliver of its printed rate?  `ib_write_bw` on a 200 Gb/s card of
+# AWS (EFA), a host's copy over PCIe 5, and one H200 to another over NVLink 4 (Bekman,
+# the same page) are below.
 # What is $\alpha$?  The book's 1.5 µs is wire and card.  For one hop of a ring NCCL,
 # NVIDIA's library of collectives, reckons with 2.7, 4.0 and 14 µs for its protocols LL,
 # LL128 and Simple (src/graph/tuning.cc).
 
 # %%
 got, rate = np.array([193.7, 55.4, 396.4]), np.array([200, 63, 450])
-print("HDR {:.0%}, PCIe 5 {:.0%}, NVLink 4 {:.0%}".format(*(got / rate)))
+print("EFA {:.0%}, PCIe 5 {:.0%}, NVLink 4 {:.0%}".format(*(got / rate)))
 alphas = (1.5, 2.7, 4.0, 14.0)
 print(*(f"α {a} µs: n* {a * us * NDR.beta / KB:.0f} KB" for a in alphas), sep=", ")
 

@@ -378,9 +378,10 @@ print(f"drain {drain:.2f} s; to a partner {each / catalog.NDR.beta:.2f} s")
 # %% [markdown]
 # Until the drain ends a dead node takes its shard, and with it the checkpoint.  A copy
 # at a partner closes that gap, if the partner sits in another rack.  The 0.27 s and the
-# partner's 0.19 s are ours, the rest is the book's.  Measured for 70 billion parameters
-# on 128 machines of 16 GPUs, a save stops the job for 6.77 s by Megatron, 1.84 s by way
-# of memory, and 0.04 s by ByteRobust (ByteDance 2025, table 8).
+# partner's 0.19 s are ours, the rest is the book's.  Measured for a mixture of experts
+# of 70 billion parameters on 128 machines of 16 GPUs, a save stops the job for 6.77 s
+# by Megatron, 1.84 s by way of memory, and 0.04 s by ByteRobust (ByteDance 2025, table
+# 8).
 #
 # ### Past the CPU
 #

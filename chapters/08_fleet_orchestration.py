@@ -830,7 +830,7 @@ plt.show()
 # %%
 law = {c: queues.mmc_wait(0.9 * c, 1, c) for c in (*range(1, 99), 2288)}
 for name, (_, mean, _, _, delay) in ACME.items():
-    print(name, min(law, key=lambda c: abs(law[c] - delay / mean)), "servers", end="; ")
+    print(name, min(law, key=lambda c: abs(law[c] - delay / mean)), "servers")
 print(f"2,288 servers: {law[2288]:.4f} run times")
 
 # %% [markdown]

@@ -41,8 +41,9 @@ def close(
     got, size = number(name, got), UNITS.get(unit, 1.0)
     if abs(got - want) <= rel * abs(want) + 1e-15:
         return
-    text = f"{name}: you have {got / size:.6g} {unit}"
-    text += f"; {want / size:.6g} {unit} is expected." if show else "; that is not it."
+    value, wanted = (f"{x / size:.6g} {unit}".rstrip() for x in (got, want))
+    text = f"{name}: you have {value}"
+    text += f"; {wanted} is expected." if show else "; that is not it."
     for ratio, slip in (SLIPS | dict(slips)).items():
         if abs(got - ratio * want) <= 1e-3 * abs(ratio * want) + 1e-15:
             text += f" The ratio is {ratio:.4g}: {slip}?"

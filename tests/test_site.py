@@ -250,7 +250,8 @@ def test_filters_and_themes_are_there_and_freeze_is_off():
     themes = CONFIG["format"]["html"]["theme"]
     for path in paths + themes["light"] + themes["dark"]:
         assert (ROOT / path).is_file(), path  # a bare name would be a bootswatch theme
-    assert themes["light"][0] != themes["dark"][0]
+    for theme in ("light", "dark"):  # the last file's defaults are read first
+        assert themes[theme] == ["site/rules.scss", f"site/theme-{theme}.scss"]
     assert CONFIG["execute"]["freeze"] is False
     assert CONFIG["format"]["html"]["html-math-method"] == "mathml"
 

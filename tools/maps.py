@@ -19,8 +19,10 @@ Where each objective of a chapter is met: by a section, by laws of `mlsyscore`, 
 exercise of the lab. Then the beliefs that a chapter puts to the test.
 """
 TABLES = {
-    "objective": "| you can | section | laws | exercise |\n|:---|:---|:---|:--|",
-    "misconception": "| belief | tested in section | in the lab |\n|:---|:---|:---|",
+    "objective": "::: {.stacked .laws}\n| you can | section | laws | exercise |\n"
+    "|:-----|:-----|:-----|:---|",
+    "misconception": "::: {.stacked .beliefs}\n"
+    "| belief | tested in section | in the lab |\n|:---|:---|:---|",
 }
 
 
@@ -46,6 +48,15 @@ def anchor(heading: str) -> str:
     return re.sub(r"^[^a-z]+", "", "-".join(words))
 
 
+def by_module(laws: list[str]) -> str:
+    """Write laws with their module once: "`fleet`: `all_up`, `system_mtbf`"."""
+    names: dict[str, list[str]] = {}
+    for law in filter(None, laws):
+        module, _, name = law.partition(".")
+        names.setdefault(module, []).append(f"`{name}`")
+    return "; ".join(f"`{m}`: {', '.join(found)}" for m, found in names.items())
+
+
 def line(row: dict[str, str], chapter: str, lab: str) -> str:
     """Write one row of a table."""
     section, laws = row["section"], row["laws"].split("; ")
@@ -54,7 +65,7 @@ def line(row: dict[str, str], chapter: str, lab: str) -> str:
         f"[{section}]({chapter}#{anchor(section)})" if section else "",
     ]
     if row["kind"] == "objective":
-        cells.append(", ".join(f"`{law}`" for law in laws if law))
+        cells.append(by_module(laws))
     cells.append(f"[{row['exercise']}]({lab})" if row["exercise"] else "")
     return f"| {' | '.join(cells)} |"
 
@@ -68,7 +79,7 @@ def page() -> str:
         parts += [f"\n## {title(ROOT / 'chapters' / f'{file.stem}.py')}"]
         for kind, head in TABLES.items():
             chosen = [r for r in rows(file) if r["kind"] == kind]
-            parts += [f"\n{head}", *(line(r, chapter, lab) for r in chosen)]
+            parts += [f"\n{head}", *(line(r, chapter, lab) for r in chosen), ":::"]
     return "\n".join(parts) + "\n"
 
 
