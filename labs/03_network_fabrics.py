@@ -32,13 +32,25 @@ from mlsyscore.checks import close, number
 from mlsyscore.network import Link, fit_link
 from mlsyscore.units import GB, KB, MB, si, us
 
+
+def refused(name, f, *args):
+    """AssertionError unless f raises ValueError."""
+    try:
+        got = f(*args)
+    except ValueError:
+        return
+    except AssertionError:
+        got = "an AssertionError; use raise, not assert"
+    raise AssertionError(f"{name}: ValueError is expected, not {got!s:.60}")
+
+
 # %% [markdown]
 # ## 1. A link from bad timings (5 points)
 #
 # A benchmark sends messages of several sizes, each size many times.  The good
-# timings scatter by a few per cent about $\alpha + n/\beta$.  About one in 25 is ten
-# times too slow: another job was in the way.  About one in 25 is ten times too short:
-# the clock was read before the message had arrived.
+# timings scatter by a few per cent about $\alpha + n/\beta$.  A few are ten times too
+# slow: another job was in the way.  A few are ten times too short: the clock was read
+# before the message had arrived.  There may be more of one kind than of the other.
 #
 # Let a size count by its *relative* error, as chapter 3 does.  Large messages have
 # large absolute errors, and next to them $\alpha$ is invisible.  `fit_link` does that
@@ -46,15 +58,15 @@ from mlsyscore.units import GB, KB, MB, si, us
 
 
 # %%
-def timings(rng, link, repeats=25, noise=0.03):
+def timings(rng, link, repeats=25, slow=1, short=1):
     """Sizes, times and the positions of the wrong times, in random order."""
     sizes = np.repeat(np.geomspace(256, 64 * MB, 12).round(), repeats)
     factor = np.ones((12, repeats))
-    factor[:, 0], factor[:, 1] = 10, 0.1
+    factor[:, :slow], factor[:, repeats - short :] = 10, 0.1
     factor = factor.ravel()
     order = rng.permutation(sizes.size)
     n, factor = sizes[order], factor[order]
-    T = link.time(n) * np.exp(noise * rng.normal(size=n.size)) * factor
+    T = link.time(n) * np.exp(0.03 * rng.normal(size=n.size)) * factor
     return n, T, [int(i) for i in np.flatnonzero(factor != 1)]
 
 
@@ -86,7 +98,7 @@ def fitted(name, answer):
     assert isinstance(link, Link), f"{name}: a Link is expected, not {link!r:.60}"
     kinds = tuple | list | set | np.ndarray
     assert isinstance(suspects, kinds), f"{name}: a list of suspects is expected"
-    return link, sorted(int(i) for i in suspects)
+    return link, sorted(int(number(f"{name}, a position", i)) for i in suspects)
 
 
 # %% [markdown]
@@ -100,26 +112,22 @@ close("alpha of a clean line", link.alpha, true.alpha, "us", rel=1e-3)
 slips = {1 / true.beta**2: "seconds per byte, not bytes per second"}
 close("beta of a clean line, in GB/s", link.beta, true.beta, "GB", slips, rel=1e-3)
 assert suspects == [], f"a clean line has no suspects; you name {suspects}"
-try:
-    answer = fit_alpha_beta(np.full(9, 1e3), np.full(9, 2 * us))
-except ValueError:
-    answer = None
-assert answer is None, "one size fits no line: ValueError is expected"
+refused("only one size", fit_alpha_beta, np.full(9, 1e3), np.full(9, 2 * us))
 
 # %% [markdown]
 # The same link, with noise and bad timings.  Both numbers must come within 4 %.
 
 # %% check="fit-robust" points=3
 rng = np.random.default_rng(3)
-cases = [(rng, Link(2 * us, 25 * GB))]
+cases = [(Link(2 * us, 25 * GB), 1, 1)]
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-for alpha in (0.5 * us, 1.5 * us, 5 * us, 20 * us):
-    beta = float(rng.uniform(30, 400)) * KB / alpha  # n* from 30 to 400 kB
-    cases.append((rng, Link(alpha, beta)))
+for alpha, slow, short in [(0.5, 1, 1), (1.5, 3, 1), (5, 1, 3), (20, 3, 0)]:
+    beta = float(rng.uniform(30, 400)) * KB / (alpha * us)  # n* from 30 to 400 kB
+    cases.append((Link(alpha * us, beta), slow, short))
 ### END HIDDEN TESTS
-for rng, true in cases:
-    n, T, bad = timings(rng, true)
+for true, slow, short in cases:
+    n, T, bad = timings(rng, true, slow=slow, short=short)
     link, suspects = fitted("noisy timings", fit_alpha_beta(n, T))
     hint = {"alpha": "Do large messages alone decide it, or a few bad timings?"}
     hint["beta"] = "Do a few bad timings pull it, slow ones or short ones?"
@@ -127,7 +135,8 @@ for rng, true in cases:
         off = number(what, getattr(link, what)) / getattr(true, what)
         # the medians' standard error is under 0.5 %: this is more than five of them
         assert abs(off - 1) < 0.04, (
-            f"{what}: {off:.3g} times the true one. {hint[what]}"
+            f"{what}: {off:.3g} times the true one; 0.96 to 1.04 is expected. "
+            f"{hint[what]}"
         )
 
 # %% check="fit-suspects" points=1
@@ -232,7 +241,7 @@ def pod_of(name, k):
 # %% check="tree-parts" points=2
 sizes, odd = [4], [3]
 ### BEGIN HIDDEN TESTS
-sizes, odd = [4, 2, 6, 8], [3, 7, 0]
+sizes, odd = [4, 2, 6, 8], [3, 7, 0, -2]
 ### END HIDDEN TESTS
 for k in sizes:
     cables = fat_tree(k)
@@ -241,18 +250,13 @@ for k in sizes:
     for tier, want in plan.items():
         got = {x for x in table if x[0] == tier}
         slips = {k / 2: "half of a switch's ports go up, half go down"}
-        if tier == "h":
-            slips[2 / k] = "k^2/2 hosts are those of two tiers"
-        close(f"{k} ports: number of {tier}", len(got), want, "", slips)
+        slips |= {2 / k: "k^2/2 hosts are those of two tiers"} if tier == "h" else {}
+        close(f"{k} ports: names with {tier}", len(got), want, "", slips)
         names = {f"{tier}{i}" for i in range(len(got))}
         assert got == names, f"{k} ports: {tier}0, {tier}1, ... leave no number out"
     close(f"{k} ports: cables", len(cables), 3 * k**3 / 4)
 for k in odd:
-    try:
-        fat_tree(k)
-    except ValueError:
-        continue
-    raise AssertionError(f"no fat-tree has {k}-port switches: ValueError is expected")
+    refused(f"{k}-port switches", fat_tree, k)
 
 # %% check="tree-wiring" points=3
 sizes = [4]
@@ -281,14 +285,13 @@ for k in sizes:
 # them: one over each core switch.
 
 # %% check="tree-paths" points=3
-k = 4
-cables = fat_tree(k)
+cables = fat_tree(4)
 neighbours(cables)
 G = nx.Graph(cables)
-assert len(G) > 0, "there are no cables"
+lacks = {f"h{i}" for i in range(16)} - set(G)
+assert not lacks, f"16 hosts, h0 to h15: {min(lacks, default='')} has no cable"
 assert nx.is_connected(G), "some hosts cannot reach each other"
 for there, apart, want in [("h1", 2, 1), ("h3", 4, 2), ("h15", 6, 4)]:
-    assert there in G, f"{there} has no cable; a tree of 4-port switches has 16 hosts"
     paths = list(nx.all_shortest_paths(G, "h0", there))
     close(f"cables on the way from h0 to {there}", len(paths[0]) - 1, apart)
     slips = {2: "a core switch reaches every pod once"}
@@ -310,10 +313,10 @@ for k in (2, 4, 6, 8):
     cables, N = fat_tree(k), k**3 // 4
     neighbours(cables)
     whole = nx.Graph(cables)
-    broken = whole.copy()
-    broken.remove_node(f"c{rng.integers(k**2 // 4)}")
-    assert nx.is_connected(whole), "other sizes: some hosts cannot reach each other"
+    broken = nx.restricted_view(whole, [f"c{rng.integers(k**2 // 4)}"], [])
     hosts = [f"h{i}" for i in range(N)]
+    one = set(hosts) <= set(whole) and nx.is_connected(whole)
+    assert one, "other sizes: some hosts cannot reach each other"
     mixed = [f"h{i}" for i in rng.permutation(N)[: N // 2]]
     cases = [("half of the pods", whole, hosts[: N // 2], N // 2)]
     cases += [("one pod", whole, hosts[: N // k], N // k)]
@@ -324,9 +327,8 @@ for k in (2, 4, 6, 8):
     if k % 4 == 0:
         cases += [("every second host", broken, hosts[::2], N // 2)]
     for what, G, left, want in cases:
-        dead = ", one core switch dead" * (G is broken)
-        got = least_cut(G, left)
-        assert got == want, f"the cut around {what}{dead} has the wrong width"
+        what += ", one core switch dead" * (G is broken)
+        assert least_cut(G, left) == want, f"the cut around {what} has the wrong width"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -371,6 +373,9 @@ slips = {2: "the dead spine still carries", 0: "a spine is left"}
 close("two leaves", cut(hosts + mesh, ["h0", "h1"], []), 2)
 got = cut(hosts + mesh, ["h0", "h1"], ["spine0"])
 close("two leaves, spine0 dead", got, 1, "cables", slips)
+back = [pair[::-1] for pair in hosts + mesh]
+got = cut(back, ["h0", "h1"], ["spine0"])
+close("the same, each pair turned round", got, 1, "cables", slips)
 close("two leaves, no spine", cut(hosts + mesh, ["h0", "h1"], ["spine0", "spine1"]), 0)
 close("one host", cut(hosts + mesh, ["h3"], []), 1)
 close("a half with a host on each leaf", cut(hosts + mesh, ["h0", "h2"], []), 2)
@@ -391,6 +396,16 @@ got = cut(cables, [f"h{i}" for i in range(8)], [])
 close("half of a 4 x 4 torus", got, want, "cables", slips)
 close("one host of a torus", cut(cables, ["h5"], []), 4)
 ### BEGIN HIDDEN TESTS
+pairs = [("h0", "s0"), ("s0", "h0"), ("s0", "s1"), ("s1", "s0"), ("s1", "h1")]
+pairs += [("h1", "s2"), ("s2", "s1")]
+for left, dead, want in [
+    ("h0", "s0", 0),
+    ("h1", "s0", 0),
+    ("h1", "s2", 1),
+    ("h0", "", 2),
+]:
+    got = cut(pairs, [left], [dead] if dead else [])
+    close("two hosts, at most one switch dead", got, want, "cables", show=False)
 rng = np.random.default_rng(17)
 for _ in range(25):
     switches = [f"s{i}" for i in range(6)]
@@ -589,6 +604,25 @@ def loads(name, answer):
     return number(f"{name}, the load", answer[0]), number(f"{name}, error", answer[1])
 
 
+# %%
+def scattered(name, runs, mean, true):
+    """AssertionError unless 40 pairs (load, error) have this mean, this true error."""
+    load, said = np.mean(runs, axis=0)
+    assert abs(load - mean) < 6 * true / math.sqrt(40) + 1e-4, (
+        f"{name}: the mean over 40 seeds is {load:.4g}, which is not it.  Does every "
+        "flow take its own path, of all paths, and do its bytes go there?"
+    )
+    scatter = np.std([load for load, _ in runs])
+    assert 0.5 * true - 1e-9 < scatter < 1.6 * true + 1e-9, (  # over five sigma
+        f"{name}: over 40 seeds the loads scatter by {scatter:.4f}; your error says "
+        f"{said:.4f}.  Does each seed give new draws, and each trial?"
+    )
+    assert 0.8 * true - 1e-9 < said < 1.2 * true + 1e-9, (
+        f"{name}: 400 trials have no standard error of {said:.4f}; it is the deviation "
+        "of one trial over the square root of the trials"
+    )
+
+
 # %% [markdown]
 # Two equal flows, two paths: they meet in half of the trials, so the load is 1.5 and
 # one trial deviates by 0.5.  A hundred times as many trials, a tenth of the error.
@@ -598,7 +632,7 @@ for trials in (100, 10_000):
     label, true = f"two flows, two paths, {trials} trials", 0.5 / math.sqrt(trials)
     load, error = loads(label, ecmp([1 * GB, 1 * GB], 2, trials, 1))
     assert abs(load - 1.5) < 6 * true, (
-        f"{label}: the load is {load:.3f}; 1.5 is expected, give or take {true:.3f}. "
+        f"{label}: the load is {load:.4g}; 1.5 is expected, give or take {true:.3f}. "
         "In half of the trials both flows take one path, and it carries twice its share"
     )
     slips = {0.5 / true: "the deviation of one trial, not of the mean"}
@@ -641,19 +675,7 @@ for label, sizes, paths, mean, deviation in cases:
         f"{label}: 40 seeds give one answer.  Does the seed reach the generator, and "
         "does every flow draw its path?"
     )
-    load = np.mean([load for load, _ in runs])
-    assert abs(load - mean) < 6 * true / math.sqrt(40) + 1e-4, (
-        f"{label}: the mean over 40 seeds is {load:.3f}, which is not it.  Does every "
-        "flow take its own path, of all paths, and do its bytes go there?"
-    )
-    scatter, said = np.std([x for x, _ in runs]), np.mean([error for _, error in runs])
-    assert 0.5 * true - 1e-9 < scatter < 1.6 * true + 1e-9, (  # over five sigma
-        f"{label}: over 40 seeds the loads scatter by {scatter:.4f}; your error says "
-        f"{said:.4f}.  Does each seed give new draws, and each trial?"
-    )
-    assert 0.8 * true - 1e-9 < said < 1.2 * true + 1e-9, (
-        f"{label}: 400 trials have no standard error of {said:.4f}"
-    )
+    scattered(label, runs, mean, true)
     again = loads(label, ecmp(sizes, paths, 400, 7))
     assert again == runs[7], f"{label}: the same seed must give the same answer"
 
@@ -855,8 +877,9 @@ def longest(W, N, D):
     return peak
 
 
-for ratio in np.geomspace(0.05, 8, 12):  # beta rtt over the buffer's share, W
-    N, beta = int(rng.integers(2, 12)), float(rng.uniform(10, 100)) * GB
+cases = [(int(rng.integers(2, 12)), ratio) for ratio in np.geomspace(0.05, 8, 12)]
+for N, ratio in [(2, 0.75), (3, 0.8), *cases]:  # beta rtt over the buffer's share, W
+    beta = float(rng.uniform(10, 100)) * GB
     step = float(rng.uniform(0.5, 5)) * KB
     D = int(400 * ratio) if ratio > 1 else 400
     buffer = (N - 1) * D / ratio

@@ -109,14 +109,14 @@ def stall_busy(label, answer):
 # %% check="timeline-five" points=2
 reads, computes = [2.0, 1.0, 1.0, 8.0, 3.0], [3.0] * 5
 stall, busy = stall_busy("depth 0", timeline(reads, computes, 0))
-close("depth 0, the stall", stall, 15.0, "s", {13 / 15: "the first read counts"})
-close("depth 0, busy", busy, 0.5)
+slips = {13 / 15: "the first read counts", 7 / 15: "turns; nothing overlaps"}
+slips |= {0.5 / 15: "seconds, not a share"}
+close("depth 0, the stall", stall, 15.0, "s", slips)
+close("depth 0, busy", busy, 0.5, "", {100: "a share, not a percentage"})
 stall, busy = stall_busy("depth 2", timeline(reads, computes, 2))
 slips = {0.75: "no limit to the buffer; a read waits for one of two places"}
 slips |= {1.75: "a place is free when its batch is taken, not when it is computed"}
-slips |= {
-    1.25: "a sum over steps taken alone; the buffer carries over from step to step"
-}
+slips |= {1.25: "each step by itself; the buffer carries over from step to step"}
 slips |= {0.5: "the first read counts", 15 / 4: "turns; reading and computing overlap"}
 slips |= {0: "mean reads fit in mean computes, but the 8 s read drains the buffer"}
 close("depth 2, the stall", stall, 4.0, "s", slips)
@@ -126,18 +126,27 @@ close("depth 2, busy", busy, 15 / 19)
 # Equal reads must give the laws of the chapter, up to the first read.  Depth 1 is
 # the smallest that overlaps.
 
-# %% check="timeline-general" points=3
+# %% check="timeline-equal" points=1
 t_io, t_c = 250 * ms, 200 * ms
 for depth in (1, 3):
     label = f"40 equal reads of 250 ms, computes of 200 ms, depth {depth}"
     stall, _ = stall_busy(label, timeline([t_io] * 40, [t_c] * 40, depth))
     per_step = t_c * 0.2 / 0.8  # 20 % of a step of 250 ms
-    slips = {
-        20 / 22: "nothing hides the first read, in no part",
-        19.5 / 22: "the first read counts",
-    }
+    slips = {20 / 22: "nothing hides the first read, in no part"}
+    slips |= {19.5 / 22: "the first read counts"}
+    slips |= {2.5 / 22: "one reader, one read at a time"}
     slips |= {100 / 22: "turns; from depth 1 on the next read runs meanwhile"}
     close(f"{label}, the stall", stall, t_io + 39 * per_step, "ms", slips)
+
+# %% [markdown]
+# One batch: nothing is there to hide its read, at any depth.
+
+# %% check="timeline-vary" points=2
+for depth in (0, 1, 4):
+    label = f"one batch, read in 2 s, computed in 3 s, depth {depth}"
+    stall, busy = stall_busy(label, timeline([2.0], [3.0], depth))
+    close(f"{label}, the stall", stall, 2.0, "s", {0: "the first read counts"})
+    close(f"{label}, busy", busy, 0.6, "", {100: "a share, not a percentage"})
 ### BEGIN HIDDEN TESTS
 never = float("inf")
 
@@ -192,11 +201,14 @@ for depth, want in [(0, 288 * GB), (1, 72 * GB)]:
     close(label, got / GB, want / GB, "GB/s", slips, rel=1e-5)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-for _ in range(12):
-    n, depth = int(rng.integers(1, 12)), int(rng.choice([0, 1, 2, 4]))
-    sizes = [float(s) * MB for s in rng.lognormal(3, 1, n)]
-    computes = [float(t) for t in rng.uniform(0.1, 0.5, n)]
+cases = [([100 * MB], [500 * ms], 0, 3000, 0.9)]  # 5.4 TB/s
+for n, depth in zip(rng.integers(1, 12, 12), [0, 1, 2, 4] * 3, strict=True):
+    sizes = (rng.lognormal(3, 1, n) * MB).tolist()
+    computes = rng.uniform(0.1, 0.5, n).tolist()
     N, target = int(rng.integers(1, 3000)), float(rng.uniform(0.3, 0.99))
+    cases.append((sizes, computes, depth, N, target))
+for sizes, computes, depth, N, target in cases:
+    n = len(sizes)
     got = number("the bandwidth", needed(sizes, computes, depth, N, target))
     assert got > 0, "sizes that vary: a bandwidth above 0 is expected"
     ends = []
@@ -300,18 +312,37 @@ def prefetch(source, depth):
 # not come within two seconds is taken as not coming.
 
 
-# %% probe="source"
+# %%
 LIMIT, WHOLE = 2.0, 2.8  # seconds for one wait, and for a whole run
 
 
-class Source:
+class Gate:
+    """Lets the reads below `free` end; wakes those who wait for a change."""
+
+    def __init__(self):
+        self.free, self.change = 0, threading.Condition()
+
+    def until(self, condition, seconds=LIMIT):
+        """Wait for a condition on the source; say whether it came true."""
+        with self.change:
+            return self.change.wait_for(condition, seconds)
+
+    def release(self, count):
+        """Let reads below count end."""
+        with self.change:
+            self.free = count
+            self.change.notify_all()
+
+
+# %% probe="source"
+class Source(Gate):
     """Gives items; counts the reads begun; can hold read i until `free` exceeds i."""
 
     def __init__(self, items, error=None, held=False):
+        super().__init__()
         self.items, self.error, self.held = items, error, held
-        self.asked = self.free = 0
+        self.asked, self.readers = 0, set()
         self.reading = self.twice = self.over = False
-        self.readers, self.change = set(), threading.Condition()
 
     def __iter__(self):
         return self
@@ -334,32 +365,20 @@ class Source:
             return self.items[i]
         raise self.error or StopIteration
 
-    def until(self, condition, seconds=LIMIT):
-        """Wait for a condition on the source; say whether it came true."""
-        with self.change:
-            return self.change.wait_for(condition, seconds)
 
-    def release(self, count):
-        """Let reads below count end."""
-        with self.change:
-            self.free = count
-            self.change.notify_all()
-
-
-def watched(play, source, *args):
+# %% probe="watched"
+def watched(play, source):
     """Run a consumer in a thread of its own, for so long; return what it saw."""
     seen = {"got": [], "error": None}
 
     def consume():
         try:
-            play(seen, source, *args)
+            play(seen, source)
         except Exception as e:
             seen["error"] = f"{type(e).__name__}: {e}"
 
-    thread, end = (
-        threading.Thread(target=consume, daemon=True),
-        time.monotonic() + WHOLE,
-    )
+    end = time.monotonic() + WHOLE
+    thread = threading.Thread(target=consume, daemon=True)
     thread.start()
     thread.join(WHOLE)
     for reader in list(source.readers):
@@ -390,17 +409,19 @@ def run_order(items, depth, kind="source"):
 # %% check="loader-order" points=2
 def in_order(label, seen, n):
     """AssertionError unless n items came, in order, and the run ended by itself."""
-    assert seen["error"] is None, f"{label}: {seen['error']}"
+    assert seen["error"] is None, (
+        f"{label}: the source raised nothing, and the consumer got {seen['error']}.  "
+        "Does your code fail, or raise an item that is an exception?"
+    )
     assert not seen["stuck"], (
         f"{label}: {len(seen['got'])} items came, then the consumer waited for ever.  "
         "How does it learn that the source has ended?"
     )
-    want = list(range(n))
-    assert seen["got"] == want, (
-        f"{label}: the consumer got the items at {seen['got']}; {want} is expected.  "
-        "Is an item taken for a sign that the source has ended, or failed?"
-    )
     assert not seen["twice"], f"{label}: two reads at the same time; one is allowed"
+    assert seen["got"] == list(range(n)), (
+        f"{label}: the consumer got the items at {seen['got']}; all {n} are expected, "
+        "in order.  Is an item taken for a sign that the source has ended, or failed?"
+    )
 
 
 in_order("6 items, depth 2", run_order(6, 2), 6)
@@ -433,12 +454,12 @@ def run_ahead(n, depth, held):
         stream = prefetch(source, depth)
         source.release(1)
         for k in range(n):
-            next(stream)
+            if next(stream, None) is None:
+                raise ValueError(f"your loader ended after {k} of {n} items")
             source.release(k + 2)
             goal = min(k + 1 + (1 if held else depth), n)
             came = source.until(lambda goal=goal: source.asked >= goal)
-            limit = k + 1 + depth
-            source.until(lambda limit=limit: source.asked > limit, 0.02)
+            source.until(lambda k=k: source.asked > k + 1 + depth, 0.02)
             seen["got"].append(source.asked - k - 1)
             if not came or (held and not source.held):
                 seen["late"] = True
@@ -448,7 +469,7 @@ def run_ahead(n, depth, held):
     return watched(play, Source(items, held=held))
 
 
-# %% check="loader-ahead" points=3
+# %%
 def reads_ahead(label, seen, depth, n):
     """AssertionError unless at most depth reads were begun in advance, and so many."""
     assert seen["error"] is None, f"{label}: {seen['error']}"
@@ -467,6 +488,7 @@ def reads_ahead(label, seen, depth, n):
     assert not seen["stuck"], f"{label}: the consumer waited for ever"
 
 
+# %%
 def overlaps(label, seen):
     """AssertionError unless reading goes on while the consumer holds an item."""
     assert seen["error"] is None, f"{label}: {seen['error']}"
@@ -479,6 +501,7 @@ def overlaps(label, seen):
     )
 
 
+# %% check="loader-ahead" points=3
 overlaps("depth 2, each read held", run_ahead(5, 2, True))
 reads_ahead("depth 2", run_ahead(6, 2, False), 2, 6)
 ### BEGIN HIDDEN TESTS
@@ -514,7 +537,10 @@ def run_error(bad, depth, error):
 # %% check="loader-error" points=2
 def fails_in_place(label, seen, bad, want):
     """AssertionError unless the items before the error came first, and then it."""
-    assert seen["error"] is None, f"{label}: {seen['error']}"
+    assert seen["error"] is None, (
+        f"{label}: prefetch itself raised {seen['error']}; a generator raises when it "
+        "is read"
+    )
     assert not seen["stuck"], (
         f"{label}: {len(seen['got'])} items came, then the consumer waited for ever.  "
         "An error in a thread ends the thread and tells nobody: hand it over"
@@ -652,8 +678,9 @@ class Sampler:
     def plan(self, epoch, step=0):
         """Return what is left of an epoch from a step on.
 
-        plan[r][w] lists the batches that worker w of rank r has still to read, in
-        order; a batch is a list of samples.  step = the number of steps: none left.
+        Lists in lists: plan[r][w] holds the batches that worker w of rank r has still
+        to read, in order; a batch is a list of samples.  step = the number of steps:
+        none left.
         """
         ### BEGIN SOLUTION
         order = np.random.default_rng([self.seed, epoch]).permutation(self.D)
@@ -674,7 +701,7 @@ class Sampler:
 # %%
 def table(label, plan, R, W, first, steps):
     """Samples of each step (first to steps - 1) and rank; AssertionError if unfit."""
-    shape = f"{label}: plan[r][w] is expected, {R} ranks of {W} workers"
+    shape = f"{label}: plan[r][w] is expected, lists for {R} ranks of {W} workers"
     kinds = (list, tuple, np.ndarray)
     assert isinstance(plan, kinds), shape
     assert len(plan) == R, shape
@@ -690,7 +717,9 @@ def table(label, plan, R, W, first, steps):
             )
             for s, samples in zip(mine, plan[r][w], strict=True):
                 assert isinstance(samples, kinds), f"{label}: a batch is a list"
-                rows[s - first][r] = [int(i) for i in samples]
+                rows[s - first][r] = [
+                    int(number(f"{label}: a sample", i)) for i in samples
+                ]
     return rows
 
 
@@ -702,10 +731,8 @@ plans += [(1, 3, 2, 2), (24, 2, 5, 4), (7, 4, 1, 1), (64, 4, 2, 4), (65, 4, 3, 4
 plans += [tuple(int(x) for x in rng.integers(1, (90, 6, 5, 7))) for _ in range(6)]
 ### END HIDDEN TESTS
 for D, R, W, batch in plans:
-    label, steps = (
-        f"{D} samples, {R} x {W} workers, batch {batch}",
-        -(-D // (R * batch)),
-    )
+    label = f"{D} samples, {R} x {W} workers, batch {batch}"
+    steps = -(-D // (R * batch))
     rows = table(label, Sampler(D, R, W, batch, 1).plan(0), R, W, 0, steps)
     read = sorted(i for row in rows for samples in row for i in samples)
     assert len(read) == D, f"{label}: {len(read)} reads in the epoch, not {D}"
@@ -725,7 +752,7 @@ for D, R, W, batch in plans:
 # samples in steps of 6 do so for 12.7 pairs of 150; more than 40 are no accident.
 
 
-# %% check="sampler-shuffle" points=2
+# %%
 def shuffled(D, seed, epoch, sampler=None):
     """Steps of one epoch, as frozensets, on 2 ranks of 2 workers with batches of 3."""
     plan = (sampler or Sampler(D, 2, 2, 3, seed)).plan(epoch)
@@ -739,6 +766,7 @@ def together(a, b):
     return sum(n * (n - 1) // 2 for n in shared)
 
 
+# %% check="sampler-shuffle" points=2
 seeds = [3]
 ### BEGIN HIDDEN TESTS
 seeds += [17, 4711, 271_828]
@@ -746,14 +774,15 @@ seeds += [17, 4711, 271_828]
 for seed in seeds:
     first, again = shuffled(60, seed, 5), shuffled(60, seed, 5)
     assert first == again, "one seed, one epoch, two Samplers: two orders"
-    pairs = {
-        "epochs 5 and 6 of one seed": (seed, 6),
-        "one epoch of two seeds": (seed + 9, 5),
-    }
+    pairs = {"epochs 5 and 6 of one seed": (seed, 6)}
+    pairs["one epoch of two seeds"] = (seed + 9, 5)
     pairs["seed s, epoch 5 and seed s + 1, epoch 4"] = (seed + 1, 4)
     ### BEGIN HIDDEN TESTS
     pairs |= {"epochs 5 and 4": (seed, 4), "seed and epoch exchanged": (5, seed)}
     pairs["seed s, epoch 5 and seed s - 2, epoch 7"] = (seed - 2, 7)
+    far = [p for k in (10, 100, 1000) for p in ((seed - 1, 5 + k), (seed + k, 4))]
+    far += [(int(str(seed)[:k]), int(f"{seed}5"[k:])) for k in range(1, len(str(seed)))]
+    pairs |= {f"two far pairs of seed and epoch, {i}": p for i, p in enumerate(far)}
     ### END HIDDEN TESTS
     for which, other in pairs.items():
         common = together(first, shuffled(60, *other))
@@ -765,9 +794,32 @@ for seed in seeds:
     assert together(first, ranges) <= 40, "the samples come in their own order"
 
 # %% [markdown]
-# A crash in epoch 2, at step 3 of 6; then one rank of four comes back as many.
+# The probe asks as a new process would.  There `hash` of a string is another number.
 
-# %% check="sampler-resume" points=3
+
+# %% probe="new-process"
+def new_process(D, R, W, batch, seed, epoch, step):
+    """What a new Sampler plans in a process whose strings have other hashes."""
+    import builtins
+
+    true = builtins.hash
+
+    def salted(x):
+        if isinstance(x, tuple):
+            return true(tuple(map(salted, x)))
+        return true((17, x)) if isinstance(x, str | bytes) else true(x)
+
+    builtins.hash = salted
+    try:
+        return Sampler(D, R, W, batch, seed).plan(epoch, step)
+    finally:
+        builtins.hash = true
+
+
+# %% [markdown]
+# A crash in epoch 2, at step 3 of 6.  The job comes back as it was.
+
+# %% check="sampler-resume" points=2
 plans = [(33, 2, 2, 3, 2, 3)]
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
@@ -784,12 +836,30 @@ for D, R, W, batch, epoch, step in plans:
     label = "an epoch after others"
     whole = table(label, old.plan(epoch), R, W, 0, steps)
     label = f"a new Sampler at step {step} of {steps}"
-    rest = table(label, Sampler(D, R, W, batch, 8).plan(epoch, step), R, W, step, steps)
-    for s, row in enumerate(rest, step):
+    rest = new_process(D, R, W, batch, 8, epoch, step)
+    for s, row in enumerate(table(label, rest, R, W, step, steps), step):
         assert row == whole[s], (
             f"{label}: step {s} reads {row}; before the crash {whole[s]} was to come.  "
-            "Does the order depend on what this object did before, or on the step?"
+            "Does the order depend on what this object did before, on the step, or on "
+            "a hash that each process draws anew?"
         )
+
+# %% [markdown]
+# The job comes back as one rank of three workers, with the batch of all ranks.
+
+# %% check="sampler-ranks" points=1
+plans = [(33, 2, 3, 2, 3)]
+### BEGIN HIDDEN TESTS
+rng = np.random.default_rng(17)
+plans += [(50, 3, 2, 7, 0), (12, 4, 3, 0, 0), (13, 4, 3, 1, 1)]
+for _ in range(6):
+    D, R, batch = (int(x) for x in rng.integers(1, (90, 6, 7)))
+    step = int(rng.integers(-(-D // (R * batch)) + 1))
+    plans.append((D, R, batch, int(rng.integers(4)), step))
+### END HIDDEN TESTS
+for D, R, batch, epoch, step in plans:
+    steps = -(-D // (R * batch))
+    whole = table("before", Sampler(D, R, 2, batch, 8).plan(epoch), R, 2, 0, steps)
     label = f"the job comes back with 1 rank for {R}, 3 workers, {R} times the batch"
     rest = Sampler(D, 1, 3, R * batch, 8).plan(epoch, step)
     for s, (row,) in enumerate(table(label, rest, 1, 3, step, steps), step):
@@ -844,7 +914,7 @@ def run_cache(kind, C, epochs):
                 continue
             out = policy.miss(x)
             if out is None and len(held) == C:
-                return {"error": f"{C} samples are held and nothing goes", "hits": hits}
+                return {"error": f"{C} are held, and miss lets none go", "hits": hits}
             if out is not None and out != x and out not in held:
                 return {"error": f"{out!r} is to go, which is not held", "hits": hits}
             if out is None or out != x:
@@ -894,9 +964,8 @@ def exactly(label, seen, want):
 
 trace = [1, 2, 1, 3, 1, 2]  # at the first 3, sample 2 is the one that goes
 exactly(f"reads {trace}, C = 2", run_cache(LRU, 2, [trace]), [0, 0, 1, 0, 1, 0])
-exactly(
-    "0 to 4, three times, C = 4", run_cache(LRU, 4, [[0, 1, 2, 3, 4] * 3]), [0] * 15
-)
+seen = run_cache(LRU, 4, [[0, 1, 2, 3, 4] * 3])
+exactly("0 to 4, three times, C = 4", seen, [0] * 15)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 for C, D in [(1, 3), (3, 10), (7, 20), (20, 20), (30, 20)]:
@@ -1114,14 +1183,13 @@ for i, (want, end) in enumerate([(4, 15), (9, 25), (15, 35), (25, 45)], 1):
     slips |= {15 / 9: "two slots: the second save need not wait for the first drain"}
     close(f"save {i} begins", begun[i - 1], want, "s", slips)
     slips = {20 / 25: "drains run one at a time", 14 / 15: "first saved, then drained"}
+    slips |= {5 / 15: "when the drain ends, not when it begins"}
     close(f"save {i} has drained", safe[i - 1], end, "s", slips)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 cases = [(1.0, 2.0, 5.0, 1, 6), (2.0, 9.0, 0.0, 3, 8), (0.0, 3.0, 3.0, 1, 5)]
-cases += [
-    (*(float(t) for t in rng.uniform((0.1, 1, 1), (3, 30, 12))), int(k), 15)
-    for k in rng.integers(1, 5, 8)
-]
+for k in rng.integers(1, 5, 8).tolist():
+    cases.append((*rng.uniform((0.1, 1, 1), (3, 30, 12)).tolist(), k, 15))
 never = float("inf")
 for t_save, t_drain, interval, slots, saves in cases:
     label, clock, starts, drained, held, staged = "another plan", 0.0, [], [], 0, 0
@@ -1149,30 +1217,19 @@ for t_save, t_drain, interval, slots, saves in cases:
 # The same job.  At 22 s it stands still, because both slots are full.
 
 # %% check="saves-lost" points=2
-slips = {
-    1 / 3: "a copy on the drives of a dead node is no checkpoint; count drained ones"
-}
-slips |= {
-    18 / 12: "waiting is not work",
-    7 / 12: "count from the save, not from its drain",
-}
-slips |= {
-    14 / 12: "waiting is not work",
-    16 / 12: "one checkpoint has drained, at 15 s",
-}
-slips |= {
-    9 / 12: "drains run one at a time",
-    8 / 12: "the interval under way, or the second slot",
-}
+slips = {4 / 12: "a copy on a dead node's drives is no checkpoint; count drained ones"}
+slips |= {k / 12: "waiting and saving are no work" for k in (14, 17, 18)}
+slips |= {16 / 12: "one checkpoint has drained, at 15 s"}
+slips |= {7 / 12: "count from the save, not from its drain"}
+slips |= {8 / 12: "the interval under way, or the second slot"}
+slips |= {9 / 12: "drains run one at a time"}
 close("a node dies at 22 s", lost(22.0, 1.0, 10.0, 4.0, 2), 12.0, "s", slips)
 slips = {1.2: "saving is not work", 0.2: "no checkpoint has drained yet"}
 close("a node dies at 12 s", lost(12.0, 1.0, 10.0, 4.0, 2), 10.0, "s", slips)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 for _ in range(40):
-    t_save, t_drain, interval = (
-        float(t) for t in rng.uniform((0.1, 1, 1), (3, 30, 12))
-    )
+    t_save, t_drain, interval = rng.uniform((0.1, 1, 1), (3, 30, 12)).tolist()
     slots, death = int(rng.integers(1, 5)), float(rng.uniform(0, 200))
     end = end_of_drain = work = saved = 0.0
     drains = []

@@ -100,6 +100,13 @@ def binds(work, T_comm, T_sync, T_overlap):
         return "communication", comm / total
     return "coordination", (total - work - comm) / total
 """,
+        "covers waiting first": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "coordination": max(T_sync - T_overlap, 0)}
+    parts["communication"] = T_comm - max(T_overlap - T_sync, 0)
+    name = max(parts, key=parts.get)
+    return name, parts[name] / sum(parts.values())
+""",
     },
     "fastest": {
         "the more machines the faster": """
@@ -207,6 +214,23 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
     if not runs:
         raise ValueError("none")
     return min(runs)[::-1]
+""",
+        "stops at the first that is late": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    best = None
+    for N in sorted(sizes):
+        if lost * N >= mtbf:
+            break
+        T = steps * step(N) / (1 - lost * N / mtbf)
+        if T > deadline:
+            if best is None:
+                continue
+            break
+        if best is None or price * N * T < best[1]:
+            best = N, price * N * T
+    if best is None:
+        raise ValueError("none")
+    return best
 """,
     },
     "first": {
@@ -317,6 +341,14 @@ def fit_terms(N, T):
     send = max(T[-1] - T[0] / N[-1], 0) / 2
     return np.array([T[0], send, 0.0, 0.0])
 """,
+        "one timing of each size": """
+def fit_terms(N, T):
+    from scipy.optimize import nnls
+
+    N, first = np.unique(N, return_index=True)
+    A = np.column_stack([predict(unit, N) for unit in np.eye(4)])
+    return nnls(A / T[first, None], np.ones(len(N)))[0]
+""",
     },
 }
 
@@ -388,6 +420,19 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
     cost = {N: price * N * wall(N) for N in sizes if wall(N) <= deadline}
     N = min(cost, key=cost.get)
     return [np.int64(N), np.float64(cost[N])]
+""",
+        "adds failures until no more come": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        work, T = steps * step(N), 0.0
+        for _ in range(100_000):
+            T, before = work + lost * N / mtbf * T, T
+            if T > deadline or T - before < 1e-12 * T:
+                break
+        if T <= deadline and lost * N < mtbf:
+            runs.append((N * T * price, N))
+    return min(runs)[::-1]  # ValueError for none
 """,
     },
     "first": {

@@ -348,6 +348,18 @@ def fill_rack(tray, fan, captured, power, water, air):
     flows = {k: 1000 * trays * needs[k] for k in ("water", "air")}
     return {"accelerators": 8 * trays, "wall": wall} | flows
 """,
+        "a cap of 0 is no cap": """
+def fill_rack(tray, fan, captured, power, water, air):
+    feed, wet = tray * (1 + fan), tray * captured
+    needs = {"power": feed, "water": WATER.volume_flow(wet, WATER_RISE)}
+    needs["air"] = AIR.volume_flow(feed - wet, AIR_RISE)
+    caps = {"power": power, "water": water, "air": air}
+    fits = {k: caps[k] / needs[k] for k in needs if caps[k] > 0}
+    wall = min(fits, key=fits.get)
+    trays = math.floor(fits[wall] * (1 + 1e-9))
+    flows = {k: trays * needs[k] for k in ("water", "air")}
+    return {"accelerators": 8 * trays, "wall": wall} | flows
+""",
     },
     "own": {},
     "machine": {},
@@ -419,6 +431,9 @@ WRONG["own"] = {
     "factor of 1 at most": changed(
         BALANCE + VERDICT, ("-idle / (busy - idle)", "min(-idle / (busy - idle), 1.0)")
     ),
+    "paid only when something is left over": changed(
+        BALANCE + VERDICT, ("if x >= 0", "if x > 0")
+    ),
 }
 WRONG["machine"] = {
     "a copy only reads": changed(MACHINE + PLACE, ("2 * n / np.", "n / np.")),
@@ -447,6 +462,9 @@ WRONG["machine"] = {
             'max(O / roof["peak"][kind], D_vol / roof["bw"])',
             'O / roof["peak"][kind] + D_vol / roof["bw"]',
         ),
+    ),
+    "the upper of the middle two": changed(
+        MACHINE + PLACE, ("np.median(runs)", "sorted(runs)[len(runs) // 2]")
     ),
 }
 
@@ -523,6 +541,17 @@ def serving_budget(model, memory, tp, context, s_weight=2.0, s_kv=2.0):
         batch += 1
     left = memory - (weights + batch * sequence)
     return dict(weights=weights, sequence=sequence, batch=np.int64(batch), left=left)
+""",
+        "deals heads out to devices, and divides once": """
+def serving_budget(model, memory, tp, context, s_weight=2.0, s_kv=2.0):
+    weights = model.P / tp * s_weight
+    heads = max(len(range(i, model.n_kv, tp)) for i in range(tp))
+    tokens = context + (-context) % 16
+    one = heads * tokens * model.L * (model.h / model.a) * s_kv * 2
+    batch, left = divmod(memory - weights, one)
+    if batch < 0:
+        batch, left = 0, memory - weights
+    return {"weights": weights, "sequence": one, "batch": batch, "left": left}
 """,
     },
     "rack": {

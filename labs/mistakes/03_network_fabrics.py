@@ -46,6 +46,13 @@ def fit_alpha_beta(n, T):
     bad = np.flatnonzero((ratio > 3) | (ratio < 1 / 3)).tolist()
     return Link(link.alpha, 1 / link.beta), bad
 """,
+        "takes the geometric mean of each size": """
+def fit_alpha_beta(n, T):
+    sizes = np.unique(n)
+    link = fit_link(sizes, [np.exp(np.log(T[n == size]).mean()) for size in sizes])
+    ratio = T / link.time(n)
+    return link, np.flatnonzero((ratio > 3) | (ratio < 1 / 3)).tolist()
+""",
     },
     "tree": {
         "a core switch reaches some pods twice": """
@@ -185,6 +192,17 @@ def cut(cables, left, dead):
             G.add_edge(x, y, capacity=old + 1)
     hosts = {x for pair in cables for x in pair if x.startswith("h")}
     return nx.minimum_cut_value(G, left[0], min(hosts - set(left)))
+""",
+        "looks for the dead at one end only": """
+def cut(cables, left, dead):
+    G = nx.Graph()
+    for x, y in cables:
+        if y not in dead:
+            old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+            G.add_edge(x, y, capacity=old + 1)
+    for x in {x for pair in cables for x in pair if x.startswith("h")}:
+        G.add_edge("S" if x in left else "T", x)
+    return nx.minimum_cut_value(G, "S", "T")
 """,
     },
     "slowdown": {
@@ -421,6 +439,12 @@ def safe_window(N, beta, buffer, rtt):
 def safe_window(N, beta, buffer, rtt):
     return beta * min(network.incast_overflow(buffer, N, beta), rtt)
 """,
+        "the windows of all N fill the path": """
+def safe_window(N, beta, buffer, rtt):
+    if buffer <= N * beta * rtt:
+        return buffer / (N - 1)
+    return (buffer + beta * rtt) / N
+""",
     },
 }
 
@@ -516,6 +540,18 @@ def slowdown(compute, collectives, r):
     slow = np.maximum(t, t * x * r)
     new = np.maximum(compute, slow[beside].sum()) + slow[~beside].sum()
     return new / (max(compute, t[beside].sum()) + t[~beside].sum())
+""",
+        "a clock": """
+def slowdown(compute, collectives, r):
+    ends = []
+    for narrow in (1, r):
+        clock = 0.0
+        for time, cross, overlaps in sorted(collectives, key=lambda c: not c[2]):
+            if not overlaps and clock < compute:
+                clock = compute
+            clock += time if cross * narrow <= 1 else time * cross * narrow
+        ends.append(np.maximum(clock, compute))
+    return ends[1] / ends[0]
 """,
     },
     "ecmp": {

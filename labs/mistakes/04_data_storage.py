@@ -48,6 +48,21 @@ def schedule(t_save, t_drain, interval, slots, saves):
         safe.append(max(now, safe[-1] if safe else 0.0) + t_drain)
     return begun, safe
 """
+SAMPLER = """
+class Sampler:
+    def __init__(self, D, R, W, batch, seed):
+        self.D, self.R, self.W, self.batch, self.seed = D, R, W, batch, seed
+
+    def plan(self, epoch, step=0):
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.D)
+        whole = self.R * self.batch
+        plan = [[[] for _ in range(self.W)] for _ in range(self.R)]
+        for s in range(step, -(-self.D // whole)):
+            now = order[s * whole : (s + 1) * whole]
+            for r in range(self.R):
+                plan[r][s % self.W].append(now[r :: self.R].tolist())
+        return plan
+"""
 
 WRONG = {
     "timeline": {
@@ -107,6 +122,16 @@ def needed(sizes, computes, depth, N, target):
     S, T = sum(sizes) / len(sizes), sum(computes) / len(computes)
     return storage.demand(N, S, T, target)
 """,
+        "a reader for each place": """
+def timeline(reads, computes, depth):
+    taken, done = [], 0.0
+    for i, (r, c) in enumerate(zip(reads, computes)):
+        free = done if depth == 0 else taken[i - depth] if i >= depth else 0.0
+        taken.append(max(free + r, done))
+        done = taken[i] + c
+    return done - sum(computes), sum(computes) / done
+"""
+        + NEEDED,
     },
     "loader": {
         "reads when it is asked": """
@@ -412,6 +437,12 @@ class Sampler:
                 plan[r][s % self.W].append(now[r :: self.R].tolist())
         return plan
 """,
+        "a hash that each process draws anew": SAMPLER.replace(
+            "[self.seed, epoch]", 'abs(hash(f"{self.seed}-{epoch}"))'
+        ),
+        "the digits of seed and epoch, side by side": SAMPLER.replace(
+            "[self.seed, epoch]", 'int(f"{self.seed}{epoch}")'
+        ),
     },
     "lru": {
         "first in, first out": """
@@ -795,6 +826,27 @@ class Sampler:
         return tuple(
             tuple(batches(r, w) for w in range(self.W)) for r in range(self.R)
         )
+""",
+        "every R-th of the order to a rank, and then batches": """
+class Sampler:
+    def __init__(self, D, R, W, batch, seed):
+        self.D, self.R, self.W, self.batch, self.seed = D, R, W, batch, seed
+
+    def plan(self, epoch, step=0):
+        seeds = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
+        order = np.random.default_rng(seeds).permutation(self.D)
+        steps = int(np.ceil(self.D / (self.R * self.batch)))
+        plan = []
+        for r in range(self.R):
+            cuts = range(self.batch, steps * self.batch, self.batch)
+            batches = dict(enumerate(np.split(order[r :: self.R], list(cuts))))
+            plan.append(
+                [
+                    [batches[s] for s in range(step, steps) if s % self.W == w]
+                    for w in range(self.W)
+                ]
+            )
+        return plan
 """,
     },
     "lru": {

@@ -61,6 +61,18 @@ def shards(sizes, d):
         before += n
     return owned
 """,
+        "fills each rank from the end": """
+def shards(sizes, d):
+    each = -(-sum(sizes) // d)
+    owned, after = [[] for _ in range(d)], sum(sizes)
+    for i in reversed(range(len(sizes))):
+        before = after - sizes[i]
+        for r in range(before // each, (after - 1) // each + 1):
+            start, stop = max(r * each, before), min((r + 1) * each, after)
+            owned[r].append((i, start - before, stop - before))
+        after = before
+    return owned
+""",
     },
     "held": {
         "divides by the law and pads nothing": """
@@ -310,6 +322,16 @@ def step(w, X, y, rate, rank, N):
 def step(w, X, y, rate, rank, N):
     return w - rate * mean_gradient(w, X, y) if len(y) else w
 """,
+        "a rate of its own": """
+def step(w, X, y, rate, rank, N):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    mine = torch.cat([G, n])
+    parts = [torch.empty_like(mine) for _ in range(N)]
+    dist.all_gather(parts, mine)
+    total = sum(parts)
+    return w - 0.5 * (total[:-1] / total[-1])
+""",
     },
     "plan": {
         "tensor exchange added once and not for each device": """
@@ -491,6 +513,18 @@ def choose(cost, model, N, B, memory, target):
             return layout
     raise ValueError("none")
 """,
+        "a pipeline inside a node, too": """
+def choose(cost, model, N, B, memory, target):
+    for t, p in itertools.product(range(1, NODE + 1), range(1, NODE + 1)):
+        for d in range(1, B + 1):
+            if model.a % t or model.L % p or B % d or t * p * d > N:
+                continue
+            layout = Layout(t, p, d, B // d)
+            seconds, held = cost(layout)
+            if seconds <= target and held <= memory:
+                return layout
+    raise ValueError("none")
+""",
     },
 }
 
@@ -596,6 +630,20 @@ def step(w, X, y, rate, rank, N):
     total = sum(G for _, G in every)
     n = np.float32(sum(n for n, _ in every))
     return w.numpy() - np.float32(rate) * (total / n)
+""",
+        "hands the sum on, from rank to rank": """
+def step(w, X, y, rate, rank, N):
+    G = len(y) * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    n = torch.tensor([len(y)])
+    dist.all_reduce(n)
+    if rank > 0:
+        before = torch.empty_like(w)
+        dist.recv(before, rank - 1)
+        G = before + G
+    if rank < N - 1:
+        dist.send(G, rank + 1)
+    dist.broadcast(G, N - 1)
+    return w - rate * (G / n.item())
 """,
     },
     "plan": {

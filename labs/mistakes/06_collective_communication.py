@@ -205,6 +205,19 @@ def crossing(f, g, low, high):
         raise ValueError("no crossing")
     return n
 """,
+        "a meeting at an end is no crossing": """
+def crossing(f, g, low, high):
+    start, end = f(low) - g(low), f(high) - g(high)
+    if start * end >= 0:
+        raise ValueError("no crossing")
+    while high / low > 1 + 1e-9:
+        middle = math.sqrt(low * high)
+        if (f(middle) - g(middle)) * start > 0:
+            low = middle
+        else:
+            high = middle
+    return low
+""",
     },
     "exposed": {
         "all communication follows backward": """
@@ -314,6 +327,10 @@ def choose_bucket(cost, sizes, target):
             return size
     return max(sizes)
 """,
+        "below the target only": """
+def choose_bucket(cost, sizes, target):
+    return max(size for size in sizes if cost(size) < target)
+""",
     },
     "feedback": {
         "keeps no residual": """
@@ -363,6 +380,14 @@ def compress(g, e, k):
     v[keep] = total[keep]
     return v, total - v
 """,
+        "adds into the residual that it was given": """
+def compress(g, e, k):
+    e += g
+    v = np.zeros_like(e)
+    keep = np.argsort(-np.abs(e))[:k]
+    v[keep] = e[keep]
+    return v, e - v
+""",
     },
 }
 
@@ -407,6 +432,20 @@ def ring_allreduce(x, rank, N, comm):
             else:
                 part(out - 1).copy_(box)
     return x
+""",
+        "leaves empty chunks out": """
+def ring_allreduce(x, rank, N, comm):
+    parts = [part.clone() for part in x.tensor_split(N)]
+    for step in range(2 * N - 2):
+        out = (rank - step) % N if step < N - 1 else (rank - step + N) % N
+        box = torch.empty_like(parts[out - 1])
+        requests = [comm.irecv(box, (rank - 1) % N)] if len(box) else []
+        if len(parts[out]):
+            requests.append(comm.isend(parts[out], (rank + 1) % N))
+        for request in requests:
+            request.wait()
+        parts[out - 1] = parts[out - 1] + box if step < N - 1 else box
+    return torch.cat(parts)
 """,
     },
     "two-level": {

@@ -146,6 +146,11 @@ WRONG = {
         "adds restarts to a run without them": swap(
             PLAN, "mtbf, T_restart)\n", "mtbf) * (1 + T_restart / mtbf)\n"
         ),
+        "rounds the number of intervals": swap(
+            PLAN,
+            "int(ks[np.argmin(runs)])",
+            "max(1, round(work / daly_interval(min(T_write, mtbf), mtbf)))",
+        ),
     },
     "job": {
         "loses nothing at a failure": swap(
@@ -173,6 +178,11 @@ WRONG = {
             JOB,
             "clock + rest + (segments - done) * (tau + T_write)",
             "clock + life",
+        ),
+        "raises only if no run is done": swap(
+            swap(JOB, 'raise ValueError("no lives left")', "times.append(math.nan)"),
+            "    return times",
+            "    if np.isnan(times).all():\n        raise ValueError\n    return times",
         ),
     },
     "interval": {
@@ -383,6 +393,10 @@ def restore(trainer, state):
         "prices the larger product only": swap(
             ABFT, "(m * k + k * n + larger + 2 * (m + 1) * (n + 1))", "larger"
         ),
+        "a bound for the products, none for the sums": swap(
+            ABFT, "(m + n + k) * np", "k * np"
+        ),
+        "corrects the product that it was given": swap(ABFT, "C.copy()", "C"),
     },
 }
 
@@ -408,6 +422,18 @@ def plan_run(fleet, work, T_write, T_restart):
     plan["restart"] = run(k) * -np.expm1(-lam * T_restart)
     plan["rework"] = run(k) - work - plan["write"] - plan["restart"]
     return plan
+""",
+        "rework by its own law, restarts as the rest": """
+def plan_run(fleet, work, T_write, T_restart):
+    M = 1e9 * hour / math.fsum(n * f for n, f in fleet)
+    k, run = 1, lambda k: k * segment_time(work / k, T_write, M, T_restart)
+    while run(k + 1) < run(k):
+        k += 1
+    x = (work / k + T_write) / M
+    rework = k * M * (math.exp(x) - 1 - x)
+    restart = run(k) - work - k * T_write - rework
+    return {"mtbf": M, "segments": float(k), "run": run(k), "write": k * T_write,
+            "restart": restart, "rework": rework}
 """,
     },
     "job": {

@@ -56,6 +56,23 @@ def choose(W, spot, p_spot, p_od, deadline):
         raise ValueError("too late")
     return best
 """
+FLUID = """
+def drf_fluid(capacity, demands):
+    left, T = [float(c) for c in capacity], len(demands)
+    delta = [max(a / c for a, c in zip(d, capacity)) for d in demands]
+    if min(delta) == 0:
+        raise ValueError("a tenant without demand")
+    x, going = [0.0] * T, set(range(T))
+    while going:
+        rate = [sum(demands[i][r] / delta[i] for i in going) for r in range(len(left))]
+        step, r = min((l / q, r) for r, (l, q) in enumerate(zip(left, rate)) if q > 0)
+        for i in going:
+            x[i] += step / delta[i]
+        left = [l - step * q for l, q in zip(left, rate)]
+        left[r] = 0.0
+        going = {i for i in going if demands[i][r] == 0}
+    return x
+"""
 FILL = """
 def fill(order, free, g):
     n = [0] * len(free)
@@ -126,6 +143,27 @@ def startable(now, free, running, queue, backfill):
             break
         picks.append(i)
         free -= gpus
+    return picks
+""",
+        "takes jobs out of the queue it was given": """
+def startable(now, free, running, queue, backfill):
+    picks = []
+    while queue and queue[0][0] <= free:
+        gpus, duration = queue.pop(0)
+        free -= gpus
+        running.append((gpus, now + duration))
+        picks.append(len(picks))
+    if not backfill or not queue:
+        return picks
+    head, k = queue.pop(0)[0], len(picks) + 1
+    at = reservation(now, free, running, head)
+    spare = free + sum(g for g, end in running if end <= at) - head
+    for j, (gpus, duration) in enumerate(queue):
+        late = now + duration > at
+        if gpus <= free and (gpus <= spare or not late):
+            picks.append(k + j)
+            free -= gpus
+            spare -= gpus * late
     return picks
 """,
     },
@@ -252,6 +290,10 @@ def drf_fluid(capacity, demands):
         left = left - n * np.array(d)
     return x
 """,
+        "two rounds": FLUID.replace(
+            "    while going:\n",
+            "    for _ in range(2):\n        if not going:\n            break\n",
+        ),
     },
     "gang": {
         "adds up the pools": STUCK.replace(
@@ -397,6 +439,8 @@ def choose(W, spot, p_spot, p_od, deadline):
         raise ValueError("too late")
     return 0, W * p_od
 """,
+        "must end before the deadline": TIMES
+        + CHOOSE.replace("if W <= deadline", "if W < deadline"),
     },
 }
 
@@ -477,22 +521,24 @@ def drf(capacity, demands):
 """,
     },
     "fluid": {
-        "in plain lists": """
+        "in plain lists": FLUID,
+        "bisection of the share that all can still rise": """
 def drf_fluid(capacity, demands):
-    left, T = [float(c) for c in capacity], len(demands)
-    delta = [max(a / c for a, c in zip(d, capacity)) for d in demands]
-    if min(delta) == 0:
-        raise ValueError("a tenant without demand")
-    x, going = [0.0] * T, set(range(T))
-    while going:
-        rate = [sum(demands[i][r] / delta[i] for i in going) for r in range(len(left))]
-        step, r = min((l / q, r) for r, (l, q) in enumerate(zip(left, rate)) if q > 0)
-        for i in going:
-            x[i] += step / delta[i]
-        left = [l - step * q for l, q in zip(left, rate)]
-        left[r] = 0.0
-        going = {i for i in going if demands[i][r] == 0}
-    return x
+    C, D = np.array(capacity, float), np.array(demands, float)
+    whole = (D / C).max(axis=1)
+    if (whole == 0).any():
+        raise ValueError("no demand")
+    share, rising = np.zeros(len(D)), np.ones(len(D), bool)
+    while rising.any():
+        low, high = 0.0, 1.0
+        while high - low > 1e-9:
+            mid = (low + high) / 2
+            fits = np.all((share + mid * rising) / whole @ D <= C)
+            low, high = (mid, high) if fits else (low, mid)
+        share = share + low * rising
+        full = share / whole @ D >= C * (1 - 1e-7)
+        rising &= ~(D[:, full] > 0).any(axis=1)
+    return (share / whole).tolist()
 """,
     },
     "gang": {
