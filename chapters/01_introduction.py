@@ -452,7 +452,7 @@ for part, name, grey in zip(parts, names, ("0.2", "0.55", "0.85"), strict=True):
     low = low + part
 ax.plot(4, guessed.sum() / ms, "ko", mfc="none", ms=11, label="predicted")
 ax.set(xlabel="processes N", ylabel="time (ms)", xticks=ranks)
-ax.legend()
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4)
 plt.show()
 
 # %% [markdown]

@@ -565,7 +565,8 @@ print(f"ours, after the last, goes back to step {whole(home)[-1]['at']} of {STEP
 # %%
 def shards(rank, N, folder, save, n=3_000_000):
     cpu = dist.new_group(backend="gloo")  # the same on a machine with a GPU
-    dist.broadcast_object_list(at := [folder], group=cpu)  # on a disk that all see
+    at = [folder]
+    dist.broadcast_object_list(at, group=cpu)  # rank 0's, on a disk that all see
     x, T = torch.arange(n if save else 0, dtype=torch.float32), np.empty((6, 3))
     mesh = DeviceMesh.from_group(cpu, "cpu")
     whole = {"w": distribute_tensor(x if save else torch.zeros(n), mesh, [Shard(0)])}

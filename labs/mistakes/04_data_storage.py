@@ -329,53 +329,15 @@ def prefetch(source, depth):
 """,
     },
     "sampler": {
-        "seed plus epoch": """
-class Sampler:
-    def __init__(self, D, R, W, batch, seed):
-        self.D, self.R, self.W, self.batch, self.seed = D, R, W, batch, seed
-
-    def plan(self, epoch, step=0):
-        order = np.random.default_rng(self.seed + epoch).permutation(self.D)
-        whole = self.R * self.batch
-        plan = [[[] for _ in range(self.W)] for _ in range(self.R)]
-        for s in range(step, -(-self.D // whole)):
-            now = order[s * whole : (s + 1) * whole]
-            for r in range(self.R):
-                plan[r][s % self.W].append(now[r :: self.R].tolist())
-        return plan
-""",
-        "one generator for all epochs": """
-class Sampler:
-    def __init__(self, D, R, W, batch, seed):
-        self.D, self.R, self.W, self.batch = D, R, W, batch
-        self.rng = np.random.default_rng(seed)
-
-    def plan(self, epoch, step=0):
-        order = self.rng.permutation(self.D)
-        whole = self.R * self.batch
-        plan = [[[] for _ in range(self.W)] for _ in range(self.R)]
-        for s in range(step, -(-self.D // whole)):
-            now = order[s * whole : (s + 1) * whole]
-            for r in range(self.R):
-                plan[r][s % self.W].append(now[r :: self.R].tolist())
-        return plan
-""",
-        "every worker reads the rank's whole shard": """
-class Sampler:
-    def __init__(self, D, R, W, batch, seed):
-        self.D, self.R, self.W, self.batch, self.seed = D, R, W, batch, seed
-
-    def plan(self, epoch, step=0):
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.D)
-        whole = self.R * self.batch
-        plan = [[[] for _ in range(self.W)] for _ in range(self.R)]
-        for s in range(step, -(-self.D // whole)):
-            now = order[s * whole : (s + 1) * whole]
-            for r in range(self.R):
-                for w in range(self.W):
-                    plan[r][w].append(now[r :: self.R].tolist())
-        return plan
-""",
+        "seed plus epoch": SAMPLER.replace("[self.seed, epoch]", "self.seed + epoch"),
+        "one generator for all epochs": SAMPLER.replace(
+            "batch, self.seed = D, R, W, batch, seed",
+            "batch = D, R, W, batch\n        self.rng = np.random.default_rng(seed)",
+        ).replace("np.random.default_rng([self.seed, epoch])", "self.rng"),
+        "every worker reads the rank's whole shard": SAMPLER.replace(
+            "                plan[r][s % self.W]",
+            "                for w in range(self.W):\n                    plan[r][w]",
+        ),
         "a shard for each rank, and steps within it": """
 class Sampler:
     def __init__(self, D, R, W, batch, seed):
@@ -391,52 +353,16 @@ class Sampler:
                 plan[r][s % self.W].append(mine.tolist())
         return plan
 """,
-        "drops what does not fill a step": """
-class Sampler:
-    def __init__(self, D, R, W, batch, seed):
-        self.D, self.R, self.W, self.batch, self.seed = D, R, W, batch, seed
-
-    def plan(self, epoch, step=0):
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.D)
-        whole = self.R * self.batch
-        plan = [[[] for _ in range(self.W)] for _ in range(self.R)]
-        for s in range(step, self.D // whole):
-            now = order[s * whole : (s + 1) * whole]
-            for r in range(self.R):
-                plan[r][s % self.W].append(now[r :: self.R].tolist())
-        return plan
-""",
-        "turns one order round": """
-class Sampler:
-    def __init__(self, D, R, W, batch, seed):
-        self.D, self.R, self.W, self.batch, self.seed = D, R, W, batch, seed
-
-    def plan(self, epoch, step=0):
-        order = np.random.default_rng(self.seed).permutation(self.D)
-        order = np.roll(order, epoch)
-        whole = self.R * self.batch
-        plan = [[[] for _ in range(self.W)] for _ in range(self.R)]
-        for s in range(step, -(-self.D // whole)):
-            now = order[s * whole : (s + 1) * whole]
-            for r in range(self.R):
-                plan[r][s % self.W].append(now[r :: self.R].tolist())
-        return plan
-""",
-        "shuffles what is left after a crash": """
-class Sampler:
-    def __init__(self, D, R, W, batch, seed):
-        self.D, self.R, self.W, self.batch, self.seed = D, R, W, batch, seed
-
-    def plan(self, epoch, step=0):
-        order = np.random.default_rng([self.seed, epoch, step]).permutation(self.D)
-        whole = self.R * self.batch
-        plan = [[[] for _ in range(self.W)] for _ in range(self.R)]
-        for s in range(step, -(-self.D // whole)):
-            now = order[s * whole : (s + 1) * whole]
-            for r in range(self.R):
-                plan[r][s % self.W].append(now[r :: self.R].tolist())
-        return plan
-""",
+        "drops what does not fill a step": SAMPLER.replace(
+            "-(-self.D // whole)", "self.D // whole"
+        ),
+        "turns one order round": SAMPLER.replace(
+            "[self.seed, epoch]).permutation(self.D)",
+            "self.seed).permutation(self.D)\n        order = np.roll(order, epoch)",
+        ),
+        "shuffles what is left after a crash": SAMPLER.replace(
+            "epoch]", "epoch, step]"
+        ),
         "a hash that each process draws anew": SAMPLER.replace(
             "[self.seed, epoch]", 'abs(hash(f"{self.seed}-{epoch}"))'
         ),
