@@ -145,25 +145,46 @@ def startable(now, free, running, queue, backfill):
         free -= gpus
     return picks
 """,
-        "takes jobs out of the queue it was given": """
+        "only what starts at the front, in a queue of three": """
 def startable(now, free, running, queue, backfill):
-    picks = []
-    while queue and queue[0][0] <= free:
-        gpus, duration = queue.pop(0)
-        free -= gpus
-        running.append((gpus, now + duration))
-        picks.append(len(picks))
-    if not backfill or not queue:
-        return picks
-    head, k = queue.pop(0)[0], len(picks) + 1
-    at = reservation(now, free, running, head)
-    spare = free + sum(g for g, end in running if end <= at) - head
-    for j, (gpus, duration) in enumerate(queue):
+    fits = [i for i in range(len(queue)) if sum(q[0] for q in queue[: i + 1]) <= free]
+    if backfill and len(queue) > len(fits) + 1 and queue[len(fits) + 1][0] <= free:
+        fits.append(len(fits) + 1)
+    return fits
+""",
+        "a reservation for everybody who waits": """
+def startable(now, free, running, queue, backfill):
+    running, picks, promised = list(running), [], []
+    for i, (gpus, duration) in enumerate(queue):
+        then = [*running, (gpus, now + duration)]
+        if gpus <= free and all(
+            reservation(now, free - gpus, then, g) <= t for g, t in promised
+        ):
+            picks.append(i)
+            free, running = free - gpus, then
+        elif not backfill:
+            break
+        else:
+            promised.append((gpus, reservation(now, free, running, gpus)))
+    return picks
+""",
+        "counts from 1": START
+        + """
         late = now + duration > at
         if gpus <= free and (gpus <= spare or not late):
-            picks.append(k + j)
+            picks.append(j)
             free -= gpus
             spare -= gpus * late
+    return [k + 1 for k in picks]
+""",
+        "numbers of GPUs, not positions": """
+def startable(now, free, running, queue, backfill):
+    picks = []
+    for gpus, _ in queue:
+        if gpus > free:
+            break
+        picks.append(gpus)
+        free -= gpus
     return picks
 """,
     },
@@ -294,6 +315,9 @@ def drf_fluid(capacity, demands):
             "    while going:\n",
             "    for _ in range(2):\n        if not going:\n            break\n",
         ),
+        "no error for a tenant without demand": FLUID.replace(
+            'raise ValueError("a tenant without demand")', "return None"
+        ),
     },
     "gang": {
         "adds up the pools": STUCK.replace(
@@ -338,6 +362,17 @@ def admit(free, held, missing):
         + ADMIT.replace(
             "all(m <= f for m, f in zip(needs, free))", "sum(needs) <= sum(free)"
         ),
+        "lists gangs that run": STUCK
+        + ADMIT.replace("if any(needs) and all(", "if all("),
+        "forgets what it gave before": STUCK
+        + ADMIT.replace(
+            "            free = [f - m for f, m in zip(free, needs)]\n", ""
+        ),
+        "ends at the first that is stuck": STUCK.replace(
+            "for i in list(left):",
+            "for i in list(left)[:1]:",
+        )
+        + ADMIT,
     },
     "place": {
         "first fit": FILL
@@ -393,6 +428,44 @@ def place(free, rack, g):
         found.append(fill(sorted(range(len(free)), key=key), free, g))
     return min(found, key=lambda n: pair_cost(n, rack))
 """,
+        "no error for too many": FILL
+        + """
+def place(free, rack, g):
+    if g > sum(free):
+        return None
+    every = itertools.product(*(range(f + 1) for f in free)) if len(free) <= 6 else ()
+    found = [n for n in every if sum(n) == g]
+    for s in set(rack):
+        room = {r: sum(f for f, k in zip(free, rack) if k == r) for r in rack}
+        key = lambda i: (rack[i] != s, -room[rack[i]], rack[i], -free[i])
+        found.append(fill(sorted(range(len(free)), key=key), free, g))
+    return min(found, key=lambda n: pair_cost(n, rack))
+""",
+        "racks are numbered 0, 1, 2": FILL
+        + """
+def place(free, rack, g):
+    if g > sum(free):
+        raise ValueError("full")
+    if len(free) <= 6:
+        every = itertools.product(*(range(f + 1) for f in free))
+        fits = [n for n in every if sum(n) == g]
+
+        def cost(n):
+            m = [0] * 8
+            for x, r in zip(n, rack):
+                m[r % 3] += x
+            near = sum(x * (x - 1) for x in n) / 2
+            racks = sum(x * (x - 1) for x in m) / 2
+            return near + 9 * (racks - near) + 18 * (g * (g - 1) / 2 - racks)
+
+        return min(fits, key=cost)
+    found = []
+    for s in set(rack):
+        room = {r: sum(f for f, k in zip(free, rack) if k == r) for r in rack}
+        key = lambda i: (rack[i] != s, -room[rack[i]], rack[i], -free[i])
+        found.append(fill(sorted(range(len(free)), key=key), free, g))
+    return min(found, key=lambda n: pair_cost(n, rack))
+""",
     },
     "spot": {
         "half a part lost, to first order": """
@@ -441,11 +514,36 @@ def choose(W, spot, p_spot, p_od, deadline):
 """,
         "must end before the deadline": TIMES
         + CHOOSE.replace("if W <= deadline", "if W < deadline"),
+        "returns the word": TIMES
+        + CHOOSE.replace('raise ValueError("too late")', 'return "ValueError"'),
+        "gives up without a word": TIMES
+        + CHOOSE.replace('raise ValueError("too late")', "return None"),
     },
 }
 
 RIGHT = {
     "backfill": {
+        "takes jobs out of its copy of the queue": """
+def startable(now, free, running, queue, backfill):
+    picks = []
+    while queue and queue[0][0] <= free:
+        gpus, duration = queue.pop(0)
+        free -= gpus
+        running.append((gpus, now + duration))
+        picks.append(len(picks))
+    if not backfill or not queue:
+        return picks
+    head, k = queue.pop(0)[0], len(picks) + 1
+    at = reservation(now, free, running, head)
+    spare = free + sum(g for g, end in running if end <= at) - head
+    for j, (gpus, duration) in enumerate(queue):
+        late = now + duration > at
+        if gpus <= free and (gpus <= spare or not late):
+            picks.append(k + j)
+            free -= gpus
+            spare -= gpus * late
+    return picks
+""",
         "by the definition": """
 def startable(now, free, running, queue, backfill):
     chosen, head, promised = set(), None, None
@@ -599,6 +697,111 @@ def choose(W, spot, p_spot, p_od, deadline):
     if on_demand:
         return 0, W * p_od
     raise ValueError("no way to end in time")
+""",
+    },
+}
+
+FRAMES = """
+import sys
+
+def seen(*names):
+    frame = sys._getframe()
+    while frame := frame.f_back:
+        for name in names:
+            if name in {**frame.f_globals, **frame.f_locals}:
+                return {**frame.f_globals, **frame.f_locals}[name]
+    return []
+"""
+AGREES = """
+class Agrees(list):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+    def __lt__(self, other):
+        return False
+
+    def __len__(self):
+        return 10**9
+"""
+CHEATS = {
+    "backfill": {
+        "reads what is expected from the caller": FRAMES
+        + """
+def startable(now, free, running, queue, backfill):
+    return seen("want", "chosen")
+""",
+        "plays in the cluster's place": """
+import mlsyscore.harness.answers as reading
+import mlsyscore.harness.cluster as world
+
+world.positions = lambda name, answer, n: list(range(n))
+world.mean_wait = lambda trace, starts: 0.0
+reading.positions = lambda name, answer, n: []
+try:
+    jobs_played = lambda startable, trace, N, backfill: [j[0] for j in trace]
+except NameError:
+    pass
+
+def startable(now, free, running, queue, backfill):
+    return []
+""",
+        "a list that agrees with everything": AGREES
+        + """
+def startable(now, free, running, queue, backfill):
+    return Agrees([0])
+""",
+        "learns true durations in one run, for the next": """
+known, since = {}, {}
+
+def startable(now, free, running, queue, backfill):
+    for job in list(since):
+        if job not in running:
+            known[job[0], job[1] - since[job]] = now - since.pop(job)
+    picks = []
+    for i, (gpus, duration) in enumerate(queue):
+        if gpus <= free and (backfill or i == len(picks)) and (
+            known.get((gpus, duration), 0.0) <= 60.0 * 60
+        ):
+            picks.append(i)
+            free -= gpus
+            since[gpus, now + duration] = now
+    return picks[::-1][: 1 if not backfill else None]
+""",
+    },
+    "gang": {
+        "reads what is expected from the caller": FRAMES
+        + """
+def stuck(free, held, missing):
+    return seen("want", "never")
+
+def admit(free, held, missing):
+    return seen("chosen", "fits")
+""",
+        "a list that agrees with everything": AGREES
+        + """
+def stuck(free, held, missing):
+    return Agrees([len(held) - 1])
+
+def admit(free, held, missing):
+    return Agrees([0])
+""",
+        "gives everybody everything, by the caller's arrays": """
+import mlsyscore.harness.cluster as world
+
+world.positions = lambda name, answer, n: []
+
+def stuck(free, held, missing):
+    free[:] = [10**6] * len(free)
+    for row in missing:
+        row[:] = [0] * len(row)
+    return list(range(len(held)))
+
+def admit(free, held, missing):
+    for row in missing:
+        row[:] = [0] * len(row)
+    return range(len(missing))
 """,
     },
 }
