@@ -49,22 +49,24 @@ def run(given: argparse.Namespace) -> int:
 
             print(*new.start(given.name, Path()), sep="\n")
         case "release":
-            from . import grade, submitted
+            from . import release
+            from .intake import submitted
 
             due = given.due and submitted.moment(given.due)
-            print(grade.release(given.lab, course))
+            print(release.release(given.lab, course))
             if given.gradescope:
-                from . import upload
+                from .make import upload
 
                 print(upload.write(given.lab.stem, course, given.gradescope))
             if due:
                 submitted.set_due(given.lab.stem, due, course)
                 print(f"due {due.astimezone():%Y-%m-%d %H:%M %z}")
         case "collect":
-            from . import collect, lines
+            from . import collect
+            from .intake import outcomes
 
             said = collect.collect(given.download, given.lab, course, given.roster)
-            print(*said, lines.tally(said), sep="\n")
+            print(*said, outcomes.tally(said), sep="\n")
             return int(any(line.trouble for line in said))
         case "grade":
             return graded(given)
@@ -81,10 +83,11 @@ def run(given: argparse.Namespace) -> int:
 
 def graded(given: argparse.Namespace) -> int:
     """Grade what is new; say whose could not be graded, and why."""
-    from . import sandbox, warm
+    from .jail import sandbox, warm
 
     if given.unjailed:
         os.environ[sandbox.OPEN] = "1"
+    warm.ALSO.add("autograder.judge.evidence")
     warm.own()  # torch loads there while nbgrader loads here
     sandbox.skip_grammar()
     from . import doctor, grade

@@ -13,12 +13,12 @@ from pathlib import Path
 import nbformat
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import archive, lms, pick, students
-from .archive import Entry
-from .lines import ABSENT, Line, summary
-from .restore import restore
-from .students import roster
-from .submitted import due, introduce, lay
+from .intake import archive, lms, notebook, students
+from .intake.archive import Entry
+from .intake.outcomes import ABSENT, Line, summary
+from .intake.restore import restore
+from .intake.students import roster
+from .intake.submitted import due, introduce, lay
 
 
 def collect(download: Path, lab: str, course: Path, names: Path) -> list[Line]:
@@ -116,7 +116,7 @@ class Intake:
                     continue
             except ValueError as e:
                 what = str(e)
-            fine = bool(pick.SYSTEM & {*entry.name.split("/")})
+            fine = bool(notebook.SYSTEM & {*entry.name.split("/")})
             self.said.append(Line(entry.name, "?", False, what, fine=fine))
 
     def _whose(self, entry: Entry) -> tuple[list[str], str]:
@@ -155,12 +155,12 @@ class Intake:
             f"late by {over}" if over > timedelta() else "late, says Canvas" * it.late
         )
         try:
-            nb, data, odd = pick.pick(entry, it.file, self.lab, self.released)
+            nb, data, odd = notebook.pick(entry, it.file, self.lab, self.released)
             nb, done = restore(nb, self.released)
             folder = self.course / "submitted" / student / self.lab
             lay(nb, data, self.lab, folder, row.when or late)
         except Exception as e:  # of one student; the others know nothing of it
-            fine = isinstance(e, pick.Stranger) or not _notebook(it)
+            fine = isinstance(e, notebook.Stranger) or not _notebook(it)
             said = str(e) or type(e).__name__
             return Line(entry.name, student, False, said, fine=fine)
         what = [summary(done) or "nothing to mend", odd, row.trouble, late]

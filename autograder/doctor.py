@@ -6,9 +6,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import evidence, sandbox
-from .inside import KEY
-from .jail import Jail
+from .jail import sandbox
+from .jail.inside import KEY
+from .jail.kernel import Jail
+from .judge import evidence
 
 PATIENCE = 60.0  # seconds for a jail to start
 GIVEN_UP = """NO JAIL.  A student's code can now read this machine's files, other

@@ -1,9 +1,7 @@
-"""Release a lab and grade its submissions, with nbgrader's own gradebook."""
+"""Grade what students handed in, with nbgrader's own gradebook."""
 
 import contextlib
 import fcntl
-import logging
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -14,59 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.apps import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
-from traitlets.config import Config
 
-from . import book, judge, plugin
-from .build import instructor
-from .cluster import workers
-from .restore import restore
-from .submitted import find_alembic
-
-CONFIG = "from autograder import plugin\n\nplugin.configure(get_config())\n"
-SECRETS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN", "### END")
-
-
-def api(course: Path) -> NbGraderAPI:
-    """Open a course folder with nbgrader, under our configuration."""
-    find_alembic()
-    warnings.filterwarnings("ignore", module="nbgrader", category=SAWarning)
-    c = Config()
-    plugin.configure(c)
-    c.CourseDirectory.root = str(course.resolve())
-    c.Exchange.root = str(course.resolve() / "exchange")
-    c.Application.log_level = logging.ERROR
-    return NbGraderAPI(CourseDirectory(config=c), config=c)
-
-
-def release(script: Path, course: Path) -> Path:
-    """Build a lab and let nbgrader make its student notebook; return that.
-
-    Raises RuntimeError when nbgrader fails or the notebook holds what it must not.
-    """
-    lab = script.stem
-    source = course / "source" / lab / f"{lab}.ipynb"
-    source.parent.mkdir(parents=True, exist_ok=True)
-    (course / "exchange").mkdir(exist_ok=True)
-    nbformat.write(instructor(script), source)
-    (course / "nbgrader_config.py").write_text(CONFIG)
-    made = api(course).generate_assignment(lab, force=True, create=True)
-    student = course / "release" / lab / f"{lab}.ipynb"
-    if not made["success"]:
-        raise RuntimeError(f"nbgrader could not release {lab}:\n{made['log']}")
-    leaks = [word for word in SECRETS if word in student.read_text()]
-    if leaks:
-        raise RuntimeError(f"{student} holds {leaks}")
-    return student
-
-
-def submitted(lab: str, course: Path) -> list[str]:
-    """Return the students whose notebook of a lab was taken."""
-    here = course.glob(f"submitted/*/{lab}/{lab}.ipynb")
-    return sorted(p.parent.parent.name for p in here)
+from . import plugin
+from .intake.restore import restore
+from .intake.submitted import handed_in
+from .judge import gradebook, results
+from .judge.cluster import workers
 
 
 def grade(lab: str, course: Path, dask: str | None = None) -> list[str]:
@@ -77,13 +29,15 @@ def grade(lab: str, course: Path, dask: str | None = None) -> list[str]:
     Raises RuntimeError while another process grades this course.
     """
     with _alone(course), workers(dask) as (pool, ahead):
-        grades, troubles = api(course), list[str]()
-        known = book.known(grades, lab)
-        every = submitted(lab, course)
-        todo = [s for s in every if s not in known or not book.done(course, lab, s)]
+        grades, troubles = plugin.api(course), list[str]()
+        known = gradebook.known(grades, lab)
+        every = handed_in(lab, course)
+        todo = [
+            s for s in every if s not in known or not gradebook.done(course, lab, s)
+        ]
         runs = _judged(course, lab, todo, pool, ahead)
         for student, trouble in tqdm(runs, lab, len(todo), disable=None):
-            if trouble := trouble or book.write(grades, lab, student, course):
+            if trouble := trouble or gradebook.write(grades, lab, student, course):
                 troubles.append(f"{student}: {trouble}")
         return troubles
 
@@ -106,16 +60,16 @@ def _judged(
 
     ahead: how many are under way at once, so that a class of any size fits in memory.
     """
-    by, runs = judge.grader(), {}
+    by, runs = results.grader(), {}
     for student in todo:
         try:
             nb, master = _read(course, lab, student)
         except Exception as e:  # a file that is gone, or is no notebook
             yield student, f"cannot be read: {e}"
             continue
-        file = course / "judged" / f"{judge.key(nb, master, by)}.json"
-        if judge.found(file) is None:
-            runs[pool.submit(judge.work, by, nb, master)] = student, file
+        file = course / "judged" / f"{results.key(nb, master, by)}.json"
+        if results.found(file) is None:
+            runs[pool.submit(results.work, by, nb, master)] = student, file
         else:
             yield student, None
         while len(runs) >= ahead:
@@ -139,7 +93,7 @@ def _finished(runs: dict[Any, tuple[str, Path]]) -> Iterator[tuple[str, str | No
     for run in wait(runs, return_when=FIRST_COMPLETED).done:
         student, file = runs.pop(run)
         try:
-            judge.keep(file, run.result())
+            results.keep(file, run.result())
         except Exception as e:  # of one judge, or of a full disk
             yield student, f"{type(e).__name__}: {e}"
         else:

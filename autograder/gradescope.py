@@ -23,15 +23,18 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from nbgrader.utils import determine_grade
 
-from . import archive, cells, doctor, enter, judge, marks, sandbox, warm
-from .evidence import name
-from .lines import summary
-from .pick import pick
-from .restore import restore
+from . import doctor
+from .intake import archive
+from .intake.notebook import pick
+from .intake.outcomes import summary
+from .intake.restore import restore
+from .jail import enter, sandbox, warm
+from .judge import results
+from .make.roles import BEGIN, essay, exercises, name
+from .reports import grades
 
 BROKEN = """Your notebook was not graded: the autograder broke down.
 Your instructor can see why and grade it again."""
-HIDDEN = "### BEGIN HIDDEN"
 SUBREAPER = 36  # prctl(2)
 THREADS = 2_000  # of the user nobody, where no jail counts them
 GIVEN_UP = """NO JAIL: {}
@@ -60,7 +63,7 @@ def main(root: Path) -> None:
     end_all()
     found |= PLAIN | {"stdout_visibility": "hidden"}
     found["execution_time"] = round(time.monotonic() - began, 1)
-    judge.keep(root / "results" / "results.json", found)
+    results.keep(root / "results" / "results.json", found)
 
 
 def _late(*_: Any) -> None:
@@ -77,7 +80,7 @@ def graded(root: Path) -> dict[str, Any]:
     nb, done = restore(nb, released)
     settle(root)
     try:
-        found = judge.work(judge.grader(), nb, master)
+        found = results.work(results.grader(), nb, master)
     except warm.Died as e:
         traceback.print_exc(file=sys.stdout)
         raise NotTaken(f"Your notebook took too much time or memory: {e}.") from None
@@ -147,7 +150,7 @@ def submission(
 def tests(nb: NotebookNode, master: NotebookNode) -> Iterator[dict[str, Any]]:
     """Yield Gradescope's test for each check and essay of a judged notebook."""
     ours, theirs = ({name(c): c for c in x.cells} for x in (master, nb))
-    for exercise, keys in marks.exercises(master).items():
+    for exercise, keys in exercises(master).items():
         for key in keys:
             title = key if key.startswith(exercise) else f"{exercise}-{key}"
             yield {"name": title} | test(ours[key], theirs[key])
@@ -161,13 +164,13 @@ def test(ours: NotebookNode, theirs: NotebookNode) -> dict[str, Any]:
     """
     points = ours.metadata.nbgrader.points
     made = PLAIN | {"max_score": points}
-    if cells.essay(ours):
+    if essay(ours):
         return made | {"output": f"graded by hand, up to {points} points"}
-    if HIDDEN in ours.source:
+    if BEGIN in ours.source:
         made["visibility"] = "after_due_date"
     score, _ = determine_grade(theirs)
     passed = score >= points
-    said = "" if passed else plain(marks.message(theirs) or "this check failed")
+    said = "" if passed else plain(grades.message(theirs) or "this check failed")
     status = "passed" if passed else "failed"
     return made | {"score": score, "status": status, "output": said}
 

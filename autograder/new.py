@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-SKELETON = Path(__file__).with_name("skeleton.txt")
+SKELETON = Path(__file__).parent / "make" / "skeleton.txt"
 
 
 def start(name: str, root: Path) -> list[Path]:

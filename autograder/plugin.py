@@ -1,17 +1,23 @@
 """nbgrader's steps, replaced: restore the cells, then judge outside the jail."""
 
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader import preprocessors as steps
+from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
 
-from . import feedback
-from .judge import judged
-from .restore import restore
+from .intake.restore import restore
+from .intake.submitted import find_alembic
+from .judge.results import judged
+from .reports import feedback
 
 
 def configure(c: Any) -> None:
@@ -33,7 +39,19 @@ def configure(c: Any) -> None:
     ]
     feedback.configure(c)
     c.HTMLExporter.sanitize_html = True  # of feedback and of formgrader's pages
-    c.HTMLExporter.filters = {"markdown2html": "autograder.pages.markdown"}
+    c.HTMLExporter.filters = {"markdown2html": "autograder.make.pages.markdown"}
+
+
+def api(course: Path) -> NbGraderAPI:
+    """Open a course folder with nbgrader, under our configuration."""
+    find_alembic()
+    warnings.filterwarnings("ignore", module="nbgrader", category=SAWarning)
+    c = Config()
+    configure(c)
+    c.CourseDirectory.root = str(course.resolve())
+    c.Exchange.root = str(course.resolve() / "exchange")
+    c.Application.log_level = logging.ERROR
+    return NbGraderAPI(CourseDirectory(config=c), config=c)
 
 
 class _Step(NbGraderPreprocessor):

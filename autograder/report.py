@@ -11,11 +11,12 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from . import gradebooks, items, marks
-from .grade import api, submitted
-from .marks import Lab, Work
-from .sheets import safe
-from .students import roster
+from . import plugin
+from .intake.sheets import safe
+from .intake.students import roster
+from .intake.submitted import handed_in
+from .reports import gradebooks, grades, items
+from .reports.grades import Lab, Work
 
 FIXED = ("student", "state", "points")  # columns that no cell's name may take
 
@@ -24,13 +25,13 @@ def everyone(lab: str, course: Path) -> list[str]:
     """Return the students of the roster and whoever else handed in."""
     file = course / "roster.csv"
     listed = list(roster(file)) if file.exists() else []
-    return [*listed, *(s for s in submitted(lab, course) if s not in listed)]
+    return [*listed, *(s for s in handed_in(lab, course) if s not in listed)]
 
 
 def table(lab: str, course: Path, names: list[str]) -> list[dict[str, str]]:
     """Return a row per student: each exercise's points, the sum, what is still open."""
-    read = marks.read_lab(lab, course)
-    return [row(read, work) for work in marks.works(read, course, names)]
+    read = grades.read_lab(lab, course)
+    return [row(read, work) for work in grades.works(read, course, names)]
 
 
 def row(lab: Lab, work: Work) -> dict[str, str]:
@@ -79,7 +80,7 @@ def feedback(lab: str, course: Path, student: str) -> Path:
 
     Raises RuntimeError when nbgrader cannot; the former page stays then.
     """
-    nbgrader, drafts = api(course), course / f".feedback-{os.getpid()}"
+    nbgrader, drafts = plugin.api(course), course / f".feedback-{os.getpid()}"
     nbgrader.coursedir.feedback_directory = drafts.name
     page = course / "feedback" / student / lab / f"{lab}.html"
     try:
@@ -113,9 +114,9 @@ def report(
 
     One file or one student that fails costs only itself.
     """
-    read = marks.read_lab(lab, course)
+    read = grades.read_lab(lab, course)
     try:
-        works = list(marks.works(read, course, everyone(lab, course)))
+        works = list(grades.works(read, course, everyone(lab, course)))
     except SQLAlchemyError as e:
         first = str(e).splitlines()[0]
         raise RuntimeError(f"{course / 'gradebook.db'} cannot be read: {first}") from e

@@ -17,8 +17,8 @@ from pathlib import Path
 import nbformat
 from nbgrader.api import Gradebook
 
-from autograder import grade
-from autograder.build import instructor
+from autograder import release
+from autograder.make.build import instructor
 
 NAME, COUNT = "01_softmax", 24
 LAB = """# %%
@@ -66,7 +66,7 @@ WRONG |= {"count": "def count(layers):\n    return sum(n * m for n, m in layers)
 
 def course(folder: Path, script: Path, count: int, stock: bool) -> None:
     """Make a course with submissions: every third has a mistake."""
-    grade.release(script, folder)
+    release.release(script, folder)
     if stock:
         said = "c = get_config()\nc.CourseDirectory.course_id = 'mlsys'\n"
         (folder / "nbgrader_config.py").write_text(said)

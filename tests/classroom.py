@@ -7,9 +7,10 @@ import nbformat
 from nbgrader.preprocessors import ClearOutput
 from sqlalchemy.exc import SAWarning
 
-from autograder import grade, marks
-from autograder.evidence import name, role
-from autograder.pages import error
+from autograder.make.pages import error
+from autograder.make.roles import name, role
+from autograder.release import release as make_release
+from autograder.reports import grades
 
 LAB = "07_doubling"
 SCRIPT = """# %% [markdown]
@@ -50,7 +51,7 @@ CHECKS = ("double-three", "double-any", "halve-four")
 def release(here, script=SCRIPT, lab=LAB):
     """Release a lab into a new course; return the course."""
     (here / f"{lab}.py").write_text(script)
-    grade.release(here / f"{lab}.py", here / "course")
+    make_release(here / f"{lab}.py", here / "course")
     return here / "course"
 
 
@@ -88,7 +89,7 @@ def hand_in(course, student, failed=None, answers=None, essay=None, lab=LAB):
 
 def score(course, student, failed, essay=None, lab=LAB):
     """Write one student's grades into the gradebook."""
-    with warnings.catch_warnings(), marks.book(course) as book:
+    with warnings.catch_warnings(), grades.book(course) as book:
         warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own statements
         book.update_or_create_student(student)
         book.update_or_create_submission(lab, student)

@@ -9,8 +9,8 @@ import zipfile
 import nbformat
 import pytest
 
-from autograder.build import LACKING
-from autograder.chapter import ROOT, VARIES
+from autograder.make.build import LACKING
+from autograder.make.chapter import ROOT, VARIES
 
 PYTHON = ROOT / ".venv-colab/bin/python"
 NOTEBOOKS = sorted(ROOT.glob("notebooks/chapters/*.ipynb"))

@@ -5,9 +5,10 @@ import shutil
 import nbformat
 import pytest
 
-from autograder import evidence, new
+from autograder import new
 from autograder.__main__ import main
-from autograder.chapter import ROOT, chapter
+from autograder.judge import evidence
+from autograder.make.chapter import ROOT, chapter
 from tools import notebooks
 from tools.demo import answered, mistakes
 

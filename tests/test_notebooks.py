@@ -9,8 +9,8 @@ import jupytext
 import nbformat
 import pytest
 
-from autograder.chapter import KEPT, ROOT, VARIES, chapter
-from autograder.grade import release
+from autograder.make.chapter import KEPT, ROOT, VARIES, chapter
+from autograder.release import release
 from tools import notebooks
 
 CHAPTERS = sorted(p.stem for p in ROOT.glob("chapters/[0-9]*.py"))

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from autograder.chapter import ROOT
+from autograder.make.chapter import ROOT
 from mlsyscore.processes import run
 
 SCRIPT = """

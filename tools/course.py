@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder import collect, doctor, grade, report, students
-from autograder.chapter import ROOT
+from autograder import collect, doctor, grade, release, report
+from autograder.intake import students
+from autograder.make.chapter import ROOT
 from tools import demo, notebooks
 
 COURSE = ROOT / "build/course"
@@ -17,7 +18,7 @@ EXPECTED = ROOT / "tests/expected.csv"
 
 def graded(course: Path) -> list[dict[str, str]]:
     """Release the lab, hand in ten notebooks, grade them; return a row for each."""
-    released = grade.release(ROOT / "labs" / f"{demo.LAB}.py", course)
+    released = release.release(ROOT / "labs" / f"{demo.LAB}.py", course)
     download, roster = course / "download", course / "roster.csv"
     demo.write(released, download)
     for line in collect.collect(download, demo.LAB, course, roster):

@@ -8,16 +8,16 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.chapter import ROOT, chapter, colab, execute
-from autograder.grade import release
+from autograder.make.chapter import ROOT, chapter, colab, execute
+from autograder.release import release
 
 STAMPS = ROOT / "build/stamps"
 
 
 def stamp(script: Path) -> str:
     """Name the state of everything that a notebook is made from."""
-    parts = [script, ROOT / "_quarto.yml", *sorted(ROOT.glob("mlsyscore/*.py"))]
-    parts += sorted(ROOT.glob("autograder/*.py"))
+    parts = [script, ROOT / "_quarto.yml", *sorted(ROOT.glob("mlsyscore/**/*.py"))]
+    parts += sorted(ROOT.glob("autograder/**/*.py"))
     return hashlib.sha256(b"".join(p.read_bytes() for p in parts)).hexdigest()
 
 

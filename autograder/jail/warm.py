@@ -1,0 +1,173 @@
+"""A process that has imported torch, and forks: judges, and kernels for jails.
+
+It knows no notebook and no secret.  A judge, forked from it, is trusted, has a memory
+of its own and ends with its submission.  A kernel, forked from it too, enters a jail
+that bubblewrap made (``autograder.jail.enter``) before it runs a line of a student's.
+"""
+
+import atexit
+import contextlib
+import faulthandler
+import functools
+import gc
+import os
+import pickle
+import resource
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import enter, sandbox
+
+HEAVY = ["torch", "numpy", "mlsyscore.processes", "debugpy", "ipykernel.debugger"]
+HEAVY += ["ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell"]
+ALSO: set[str] = set()  # modules that whoever is to be forked for wants loaded too
+MOST = 6 << 30  # bytes of a judge, who reads what a student may blow up
+_starting = threading.Lock()
+_forked_from = ""  # the address of the warm process, in one that it forked
+
+
+START = [sys.executable, "-P", "-m", "autograder.jail.warm"]
+
+
+class Died(RuntimeError):
+    """A judge was killed, or outlived its time."""
+
+
+class Server:
+    """A warm process that ends with this one, or when it is closed."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="warm-")
+        self.address = f"{self.folder.name}/socket"
+        theirs, ours = os.pipe()
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self.address)
+            listening.listen(128)
+            self.process = subprocess.Popen(
+                [*START, str(theirs), *sorted(ALSO)],
+                stdin=listening,
+                stdout=subprocess.DEVNULL,
+                env=environment,
+                pass_fds=[theirs],
+            )
+        os.close(theirs)
+        self.alive = os.fdopen(ours, "wb")
+
+    def call(self, seconds: float, f: Callable[..., Any], *args: Any) -> Any:
+        """Return f(*args), computed in a fork of the warm process.
+
+        f: a function of a module.  Raises what f raises, and Died.
+        """
+        with connect(self.address) as wire, wire.makefile("rwb") as stream:
+            pickle.dump(("call", seconds, f, args), stream)
+            stream.flush()
+            try:
+                value, error = pickle.load(stream)
+            except (EOFError, ConnectionError):
+                raise Died(
+                    f"its judge was killed, or took over {seconds:g} s"
+                ) from None
+        if error:
+            raise error
+        return value
+
+    def close(self) -> None:
+        """End the warm process and all that it forked."""
+        self.alive.close()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+def connect(address: str) -> socket.socket:
+    """Open a connection to a warm process; it forks for whoever connects."""
+    wire = socket.socket(socket.AF_UNIX)
+    wire.connect(address)
+    return wire
+
+
+def own() -> Server:
+    """Return the warm process of this one, started when it is first asked for."""
+    with _starting:
+        return _of(tuple(sandbox.environment().items()))
+
+
+@functools.cache
+def _of(environment: tuple[tuple[str, str], ...]) -> Server:
+    server = Server(dict(environment))
+    atexit.register(server.close)
+    return server
+
+
+def address() -> str:
+    """Return where the nearest warm process listens."""
+    return _forked_from or own().address
+
+
+def main(alive: int, *also: str) -> None:
+    """Import what takes long, then fork for whoever connects, until alive closes."""
+    global _forked_from
+    listening = socket.socket(fileno=os.dup(0))
+    _forked_from = listening.getsockname()
+    sandbox.skip_grammar()
+    for name in (*HEAVY, *also):
+        with contextlib.suppress(ImportError):  # a course need not have torch
+            __import__(name)
+    from nbformat.v4 import new_code_cell
+
+    new_code_cell()  # compiles the schema that each judge will ask
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    while listening in (ready := select.select([listening, alive], [], [])[0]):
+        wire, _ = listening.accept()
+        with contextlib.suppress(BlockingIOError, MemoryError):  # try again later
+            if os.fork() == 0:
+                _answer(wire, [listening.fileno(), alive])
+        wire.close()
+        if alive in ready:
+            break
+    shutil.rmtree(Path(_forked_from).parent, ignore_errors=True)  # its owner may be
+
+
+def _answer(wire: socket.socket, others: list[int]) -> None:
+    """Be what the other end of the wire asks for; do not return."""
+    status = 1
+    try:
+        enter.die_with_parent()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for fd in others:
+            os.close(fd)
+        stream = wire.makefile("rwb")
+        what, *more = pickle.load(stream)
+        (_called if what == "call" else enter.kernel)(stream, *more)
+        status = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+def _called(stream: Any, seconds: float, f: Callable[..., Any], args: Any) -> None:
+    """Send back what a function returns or raises; die when it takes too long."""
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    sandbox.bound(resource.RLIMIT_AS, MOST)
+    try:
+        answer = pickle.dumps((f(*args), None))
+    except Exception as e:
+        answer = pickle.dumps((None, RuntimeError(f"{type(e).__name__}: {e}")))
+    stream.write(answer)
+    stream.flush()
+
+
+if __name__ == "__main__":
+    sys.modules["autograder.jail.warm"] = sys.modules["__main__"]
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,140 @@
+"""The warm process: what it forks is apart from all else, and never left behind."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autograder.doctor import examine
+from autograder.jail import provisioner, sandbox, warm
+from autograder.jail.inside import KEY
+from autograder.jail.kernel import Jail
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("bwrap") is None, reason=f"no jail here: {sandbox.INSTALL}"
+)
+
+
+def judge_with(secret):
+    """Know a secret, then look for it in the memory of a jailed kernel."""
+    flipped = bytes(b ^ 255 for b in secret.encode())
+    jail = Jail(30.0, 60.0)
+    try:
+        return jail.ask(f"flipped = {flipped!r}\n{SEARCH}\n{SHOW}")
+    finally:
+        jail.close()
+
+
+SEARCH = """
+secret, planted = bytes(b ^ 255 for b in flipped), b"pla" + b"nted"
+found, shared = {secret: 0, planted: 0}, []
+with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+    for line in maps:
+        where, rights, *_, name = f"{line.strip()} .".split()[:7]
+        shared += [line] if rights[1] == "w" and rights[3] == "s" else []
+        low, high = (int(x, 16) for x in where.split("-"))
+        if rights.startswith("rw") and high - low < 1 << 28:
+            memory.seek(low)
+            try:
+                part = memory.read(high - low)
+            except OSError:
+                continue
+            for word in found:
+                found[word] += part.count(word)
+"""
+SHOW = f"""
+import os
+fds = [os.readlink(f"/proc/self/fd/{{fd}}") for fd in os.listdir("/proc/self/fd")[:-1]]
+named = [x for x in fds if x.startswith("/") and x != "/dev/null"]
+display({{{KEY!r}: [found[secret], found[planted], shared, named, dict(os.environ)]}},
+    raw=True)
+"""
+
+
+def test_a_kernel_remembers_nothing_of_its_judge():
+    secret = secrets.token_hex(16)
+    here = f"__import__('runpy').run_path({__file__!r})['judge_with']({secret!r})"
+    told = warm.own().call(60.0, eval, here)
+    own, planted, shared, named, environment = told
+    assert own == 1  # the search's own copy
+    assert planted >= 1  # or the search finds nothing at all
+    assert (shared, named) == ([], [])
+    assert warm.own().address not in str(environment)
+
+
+def test_a_call_returns_or_raises_and_a_death_is_said():
+    server = warm.own()
+    assert server.call(9.0, divmod, 7, 2) == (3, 1)
+    assert server.call(9.0, os.getppid) == server.process.pid
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        server.call(9.0, divmod, 1, 0)
+    with pytest.raises(warm.Died, match=r"took over 0\.5 s"):
+        server.call(0.5, time.sleep, 60)
+    with pytest.raises(warm.Died, match="was killed"):
+        server.call(9.0, os._exit, 0)
+    assert server.call(9.0, divmod, 7, 2) == (3, 1)
+
+
+def test_no_kernel_stays_when_who_started_it_is_killed(tmp_path):
+    script = tmp_path / "starts.py"
+    script.write_text(
+        "import time\nfrom autograder.jail.kernel import Jail\n"
+        "jail = Jail(30, 60)\njail.run('import os; os.fork()')\n"
+        "print(jail.launched.folder, flush=True)\ntime.sleep(60)\n"
+    )
+    run = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE)
+    folder = Path(run.stdout.readline().decode().strip())
+    assert folder.exists()
+    family = psutil.Process(run.pid).children(recursive=True)
+    assert len(family) >= 5  # warm process, fork, kernel, bubblewrap, its command
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    run.stdout.close()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+    assert not folder.parent.exists()
+
+
+def test_a_kernel_starts_from_nothing_where_it_cannot_be_forked(monkeypatch):
+    def refuse(folder):
+        raise PermissionError("no namespaces to join")
+
+    monkeypatch.setattr(provisioner, "forked", refuse)
+    jail = Jail(30.0, 60.0)
+    assert jail.launched.warm is False
+    assert "3" in str(jail.run("1 + 2"))
+    jail.close()
+    assert any("from nothing" in line for line in examine())
+
+
+def test_two_kernels_of_one_warm_process_see_nothing_of_each_other():
+    one, two = Jail(30.0, 60.0), Jail(30.0, 60.0)
+    one.run("mine = 1; open('/tmp/mine', 'w').write('x'); open('/dev/shm/mine', 'w')")
+    seen = two.run("import os; print(os.listdir('/tmp') + os.listdir('/dev/shm'))")
+    assert "mine" not in seen[0].text
+    ids = "print(os.getpid(), sorted(p for p in os.listdir('/proc') if p.isdigit()))"
+    assert len(two.run(f"import os; {ids}")[0].text.split()) < 10
+    assert two.run("mine")[0].ename == "NameError"
+    one.close()
+    two.close()
+
+
+def test_each_bound_that_the_doctor_names_was_tried(monkeypatch):
+    assert len(examine()) == 11
+
+    def loose(inside, folder, tell=None):
+        words = command(inside, folder, tell)
+        words.insert(words.index("--cap-drop"), "--share-net")
+        return words
+
+    command = sandbox.command
+    monkeypatch.setattr(sandbox, "command", loose)
+    with pytest.raises(RuntimeError, match="does not hold: network"):
+        examine()
