@@ -24,7 +24,7 @@ from typing import Any
 import nbformat
 import psutil
 
-from autograder import collect, grade, report
+from autograder import collect, release, report
 
 from .lab import LAB, POINTS, Case, Zoo, drawn, script, write
 
@@ -161,7 +161,7 @@ def run(folder: Path, cases: list[Case]) -> Run:
     start, zoo = time.monotonic(), drawn(folder, cases)
     (folder / "tmp").mkdir()
     with host() as (places, sockets):
-        write(zoo, cases, grade.release(script(zoo), zoo.course), places)
+        write(zoo, cases, release.release(script(zoo), zoo.course), places)
         lines = [
             line
             for download in ("download", "late.zip")
