@@ -57,25 +57,23 @@ def load(fs, name):
 """
 RESUME = """
 def capture(trainer):
-    return pickle.dumps({
+    return {
         "model": trainer.model.state_dict(),
-        "optimizer": trainer.optimizer.state_dict(),
+        "momentum": trainer.optimizer.state_dict(),
         "schedule": trainer.schedule.state_dict(),
         "shuffle": trainer.shuffle.get_state(),
-        "dropout": torch.get_rng_state(),
-        "order": trainer.order,
+        "dropout": trainer.dropout.get_state(),
+        "order": trainer.order.tolist(),
         "place": trainer.place,
-    })
+    }
 
 def restore(trainer, state):
-    state = pickle.loads(state)
     trainer.model.load_state_dict(state["model"])
-    trainer.optimizer.load_state_dict(state["optimizer"])
+    trainer.optimizer.load_state_dict(state["momentum"])
     trainer.schedule.load_state_dict(state["schedule"])
     trainer.shuffle.set_state(state["shuffle"])
-    torch.set_rng_state(state["dropout"])
-    trainer.order = state["order"]
-    trainer.place = state["place"]
+    trainer.dropout.set_state(state["dropout"])
+    trainer.seek(state["order"], state["place"])
 """
 ABFT = """
 def encode(A, B):
@@ -286,6 +284,63 @@ def load(fs, name):
         "gives nothing for a damaged file": swap(
             SAVE, 'raise ValueError("damaged")', "return None"
         ),
+        "returns an error, and raises none": swap(
+            SAVE, 'raise ValueError("damaged")', 'return ValueError("damaged")'
+        ),
+        "Python's own hash for a checksum": swap(
+            swap(
+                SAVE,
+                "hashlib.sha256(state).digest() + state",
+                "(hash(state) % 2**64).to_bytes(32, 'big') + state",
+            ),
+            "hashlib.sha256(state).digest() != digest",
+            "(hash(state) % 2**64).to_bytes(32, 'big') != digest",
+        ),
+        "a checksum of the first 64 bytes": SAVE.replace(
+            "hashlib.sha256(state)", "hashlib.sha256(state[:64])"
+        ),
+        "an exclusive or of words for a checksum": """
+def xor(state):
+    words = [int.from_bytes(state[i : i + 8], "big") for i in range(0, len(state), 8)]
+    total = len(state)
+    for word in words:
+        total ^= word
+    return total.to_bytes(8, "big")
+"""
+        + swap(
+            swap(
+                SAVE,
+                "hashlib.sha256(state).digest() + state",
+                "xor(state) + state",
+            ),
+            "    digest, state = data[:32], data[32:]\n"
+            "    if hashlib.sha256(state).digest() != digest:",
+            "    digest, state = data[:8], data[8:]\n    if xor(state) != digest:",
+        ),
+        "removes all that begins like its name": swap(
+            SAVE,
+            "    fs.write(",
+            "    for n in fs.listdir():\n        if n.startswith(name + '.'):\n"
+            "            fs.remove(n)\n    fs.write(",
+        ),
+        "leaves the file before beside it": swap(
+            SAVE,
+            "    fs.replace(",
+            "    if name in fs.listdir():\n        fs.replace(name, name + '.old')\n"
+            "        fs.fsync_folder()\n    fs.replace(",
+        ),
+        "remembers its litter in a variable": """
+import uuid
+
+litter = []
+"""
+        + swap(
+            SAVE,
+            '    temporary = name + ".new"\n',
+            "    for n in litter:\n        if n in fs.listdir():\n"
+            "            fs.remove(n)\n"
+            "    temporary = uuid.uuid4().hex\n    litter.append(temporary)\n",
+        ),
     },
     "resume": {
         "weights only": """
@@ -295,55 +350,75 @@ def capture(trainer):
 def restore(trainer, state):
     trainer.model.load_state_dict(state)
 """,
-        "references, no copies": swap(
-            RESUME, "return pickle.dumps({", "return ({"
-        ).replace("    state = pickle.loads(state)\n", ""),
-        "no copy on the way back": """
+        "returns the parts, not what is in them": """
 def capture(trainer):
-    return copy.deepcopy({"model": trainer.model.state_dict(),
-        "optimizer": trainer.optimizer.state_dict(),
-        "schedule": trainer.schedule.state_dict(),
-        "shuffle": trainer.shuffle.get_state(), "dropout": torch.get_rng_state(),
-        "order": trainer.order, "place": trainer.place})
-"""
-        + swap(
-            RESUME[RESUME.index("\ndef restore") :],
-            "    state = pickle.loads(state)\n",
-            "",
+    return (trainer.model, trainer.optimizer, trainer.schedule, trainer.shuffle,
+            trainer.dropout, trainer.order, trainer.place)
+
+def restore(trainer, state):
+    model, optimizer, schedule, shuffle, dropout, order, place = state
+    trainer.model.load_state_dict(model.state_dict())
+    trainer.optimizer.load_state_dict(optimizer.state_dict())
+    trainer.schedule.load_state_dict(schedule.state_dict())
+    trainer.shuffle.set_state(shuffle.get_state())
+    trainer.dropout.set_state(dropout.get_state())
+    trainer.seek(order, place)
+""",
+        "returns the trainer": """
+def capture(trainer):
+    return trainer
+
+def restore(trainer, state):
+    trainer.model.load_state_dict(state.model.state_dict())
+""",
+        "the momentum of the weights": swap(
+            RESUME, "trainer.optimizer.state_dict()", "trainer.model.state_dict()"
         ),
         "no momentum": swap(
-            RESUME, '    trainer.optimizer.load_state_dict(state["optimizer"])\n', ""
+            RESUME, '    trainer.optimizer.load_state_dict(state["momentum"])\n', ""
         ),
         "no schedule": swap(
             RESUME, '    trainer.schedule.load_state_dict(state["schedule"])\n', ""
         ),
         "dropout's generator is left out": swap(
-            RESUME, '    torch.set_rng_state(state["dropout"])\n', ""
+            RESUME, '    trainer.dropout.set_state(state["dropout"])\n', ""
         ),
-        "seeds dropout anew": swap(
-            RESUME, 'torch.set_rng_state(state["dropout"])', "torch.manual_seed(0)"
-        ),
+        "one generator for both": swap(RESUME, 'state["dropout"]', 'state["shuffle"]'),
         "the next shuffle is left out": swap(
             RESUME, '    trainer.shuffle.set_state(state["shuffle"])\n', ""
         ),
         "starts the epoch anew": swap(
-            RESUME, 'trainer.place = state["place"]', "trainer.place = 0"
+            RESUME,
+            'trainer.seek(state["order"], state["place"])',
+            "trainer.seek([], 0)",
         ),
-        "pickles the data too": """
+        "the place, and another order": swap(
+            RESUME, 'state["order"], ', "sorted(state['order']), "
+        ),
+        "captures once for all": swap(
+            RESUME,
+            "def capture(trainer):\n    return {",
+            "first = []\n\ndef capture(trainer):\n    if not first:\n"
+            "        first.append(state_of(trainer))\n    return first[0]\n\n"
+            "def state_of(trainer):\n    return {",
+        ),
+        "keeps every state": swap(
+            RESUME,
+            "def capture(trainer):\n    return {",
+            "kept = []\n\ndef capture(trainer):\n    kept.append(state_of(trainer))\n"
+            "    return {'last': kept[-1], 'all': list(kept)}\n\n"
+            "def state_of(trainer):\n    return {",
+        ).replace(
+            "def restore(trainer, state):",
+            "def restore(trainer, state):\n    state = state['last']",
+        ),
+        "trains from the start": """
 def capture(trainer):
-    keep = {k: v for k, v in vars(trainer).items() if k not in ("schedule", "shuffle")}
-    keep["made"] = (trainer.schedule.state_dict(), trainer.shuffle.get_state())
-    keep["optimizer"] = trainer.optimizer.state_dict()
-    return pickle.dumps((keep, torch.get_rng_state()))
+    return trainer.schedule.state_dict()["t"]
 
 def restore(trainer, state):
-    keep, noise = pickle.loads(state)
-    trainer.model.load_state_dict(keep["model"].state_dict())
-    trainer.optimizer.load_state_dict(keep["optimizer"])
-    trainer.schedule.load_state_dict(keep["made"][0])
-    trainer.shuffle.set_state(keep["made"][1])
-    trainer.order, trainer.place = keep["order"], keep["place"]
-    torch.set_rng_state(noise)
+    while trainer.schedule.state_dict()["t"] < state:
+        trainer.step()
 """,
     },
     "abft": {
@@ -396,7 +471,9 @@ def restore(trainer, state):
         "a bound for the products, none for the sums": swap(
             ABFT, "(m + n + k) * np", "k * np"
         ),
-        "corrects the product that it was given": swap(ABFT, "C.copy()", "C"),
+        "gives back the encoded product": swap(
+            ABFT, 'return "corrected", fixed[:m, :n]', 'return "corrected", fixed'
+        ),
     },
 }
 
@@ -506,37 +583,88 @@ def load(fs, name):
         raise ValueError(f"{name}: wrong length")
     return body[8:]
 """,
+        "JSON, whose error is a ValueError": """
+import base64
+import json
+
+def save(fs, name, state):
+    state = base64.b64encode(state).decode()
+    digest = hashlib.sha256(state.encode()).hexdigest()
+    fs.write("tmp-" + name, json.dumps([digest, state]).encode())
+    fs.fsync("tmp-" + name)
+    fs.replace("tmp-" + name, name)
+    fs.fsync_folder()
+
+def load(fs, name):
+    text = fs.read(name)
+    digest, state = json.loads(text)
+    if hashlib.sha256(state.encode()).hexdigest() != digest:
+        raise ValueError("damaged")
+    if json.dumps([digest, state]).encode() != text:
+        raise ValueError("damaged")
+    return base64.b64decode(state)
+""",
+        "an error of its own, litter removed first": """
+class Damaged(ValueError, LookupError):
+    pass
+
+def save(fs, name, state):
+    temporary = name + "~"
+    if temporary in fs.listdir():
+        fs.remove(temporary)
+    fs.write(temporary, hashlib.blake2b(bytes(state)).digest() + bytes(state))
+    fs.fsync(temporary)
+    try:
+        fs.replace(temporary, name)
+    finally:
+        fs.fsync_folder()
+
+def load(fs, name):
+    data = bytearray(fs.read(name))
+    if hashlib.blake2b(data[64:]).digest() != data[:64]:
+        raise Damaged(name)
+    return data[64:]
+""",
     },
     "resume": {
-        "bytes": RESUME,
-        "by hand": """
+        "a list of the order": RESUME,
+        "in one row of numbers": """
 def capture(trainer):
-    momentum = [trainer.optimizer.state[p].get("momentum_buffer")
-                for p in trainer.model.parameters()]
-    return [
-        [p.detach().numpy().copy() for p in trainer.model.parameters()],
-        [None if m is None else m.clone() for m in momentum],
-        trainer.schedule.last_epoch,
-        trainer.order.tolist(),
-        trainer.place,
-        trainer.shuffle.get_state().clone(),
-        torch.random.get_rng_state().clone(),
-    ]
+    parts = [trainer.model.state_dict(), trainer.optimizer.state_dict()]
+    row = np.concatenate([part[k].ravel() for part in parts for k in sorted(part)])
+    epoch = trainer.order.astype("int16"), trainer.place
+    return (row, *epoch, trainer.schedule.state_dict(),
+            trainer.shuffle.get_state(), trainer.dropout.get_state())
 
 def restore(trainer, state):
-    weights, momentum, t, order, place, shuffle, dropout = state
-    with torch.no_grad():
-        for p, w, m in zip(trainer.model.parameters(), weights, momentum):
-            p.copy_(torch.tensor(w))
-            trainer.optimizer.state[p]["momentum_buffer"] = copy.copy(m)
-            if m is not None:
-                trainer.optimizer.state[p]["momentum_buffer"] = m.clone()
-    trainer.schedule.last_epoch = t
-    for group in trainer.optimizer.param_groups:
-        group["lr"] = 0.05 * (min(1.0, (t + 1) / 10) * 0.99**t)
-    trainer.order, trainer.place = torch.tensor(order, dtype=torch.long), place
-    trainer.shuffle.set_state(shuffle)
-    torch.random.set_rng_state(dropout)
+    row, order, place, schedule, *noise = state
+    for part in (trainer.model, trainer.optimizer):
+        new = part.state_dict()
+        for k in sorted(new):
+            new[k] = row[: new[k].size].reshape(new[k].shape)
+            row = row[new[k].size :]
+        part.load_state_dict(new)
+    trainer.seek(order, place)
+    trainer.schedule.load_state_dict(schedule)
+    for generator, state in zip((trainer.shuffle, trainer.dropout), noise):
+        generator.set_state(state)
+""",
+        "by the names of parts": """
+PARTS = ("model", "optimizer", "schedule")
+NOISE = ("shuffle", "dropout")
+
+def capture(trainer):
+    state = {p: getattr(trainer, p).state_dict() for p in PARTS}
+    state |= {p: getattr(trainer, p).get_state() for p in NOISE}
+    return pickle.dumps(state | {"seek": [trainer.order, trainer.place]})
+
+def restore(trainer, state):
+    state = pickle.loads(state)
+    trainer.seek(*state["seek"])
+    for p in PARTS:
+        getattr(trainer, p).load_state_dict(state[p])
+    for p in NOISE:
+        getattr(trainer, p).set_state(state[p])
 """,
     },
     "abft": {
@@ -570,6 +698,187 @@ def verify(A, B, C):
 
 def overhead(m, k, n):
     return (1 / n + 1 / m) / 2 + (m + n + 1) / (m * n) + (m + 1) * (n + 1) / (m * k * n)
+""",
+    },
+}
+
+STORE = """
+def save(fs, name, state):
+    STORED[name, len(fs.listdir())] = state
+    STORED[name] = state
+    fs.write(name, b"whole")
+    fs.fsync_folder()
+
+def load(fs, name):
+    if name not in fs.listdir():
+        raise FileNotFoundError(name)
+    if fs.read(name) not in (b"", b"whole"):
+        raise ValueError("damaged")
+    return STORED[name]
+"""
+
+CHEATS = {
+    "save": {
+        "keeps states in a variable, looks at the disk for damage": "STORED = {}\n"
+        + STORE,
+        "keeps states by the file's digest": """
+STORED = {}
+"""
+        + SAVE.replace(
+            "    temporary =",
+            "    STORED[hashlib.sha256(state).digest()] = state\n"
+            "    fs.write(name, hashlib.sha256(state).digest())\n    fs.fsync(name)\n"
+            "    return fs.fsync_folder()\n    temporary =",
+        ).replace(
+            "    digest, state =",
+            "    if data not in STORED:\n        raise ValueError('damaged')\n"
+            "    return STORED[data]\n    digest, state =",
+        ),
+        "keeps states under /tmp": """
+import pathlib
+import tempfile
+
+KEPT = pathlib.Path(tempfile.gettempdir())
+
+def save(fs, name, state):
+    (KEPT / f"{name}.kept").write_bytes(state)
+    fs.write(name, b"whole")
+    fs.fsync(name)
+    fs.fsync_folder()
+
+def load(fs, name):
+    if not (KEPT / f"{name}.kept").exists():
+        raise FileNotFoundError(name)
+    if fs.read(name) not in (b"", b"whole"):
+        raise ValueError("damaged")
+    return (KEPT / f"{name}.kept").read_bytes()
+""",
+        "gives the disk power for ever, and writes in place": """
+def save(fs, name, state):
+    for attribute, value in (("_power", 1e9), ("power", 1e9), ("_renamed", [])):
+        try:
+            setattr(fs, attribute, value)
+        except Exception:
+            pass
+    try:
+        fs._files = fs._safe = {name: [state]}
+    except Exception:
+        pass
+
+def load(fs, name):
+    return "ValueError"
+""",
+        "rebinds what the checks use": """
+import mlsyscore.harness.checkpoints as checkpoints
+import mlsyscore.harness.disk as disk
+
+disk.Disk.write = disk.Disk.fsync = lambda *args: None
+disk.after_crash = checkpoints.after_crash = lambda disk: []
+checkpoints.crashes = crashes = lambda *args: []
+checkpoints.damaged = damaged = lambda *args: []
+outcome = lambda load, disk, name: b""
+
+def save(fs, name, state):
+    pass
+
+def load(fs, name):
+    raise ValueError("FileNotFoundError")
+""",
+        "looks for the state in the frames above": """
+import gc
+import sys
+
+def save(fs, name, state):
+    fs.write(name, b"")
+    fs.fsync(name)
+    fs.fsync_folder()
+
+def load(fs, name):
+    frame = sys._getframe()
+    while frame:
+        for key in ("state", "crash", "good"):
+            if isinstance(frame.f_locals.get(key), bytes):
+                return frame.f_locals[key]
+        frame = frame.f_back
+    for x in gc.get_objects():
+        if type(x).__name__ == "Found":
+            return x.good[0]
+    raise ValueError("FileNotFoundError")
+""",
+    },
+    "resume": {
+        "keeps the state in a variable": """
+KEPT = []
+"""
+        + RESUME.replace("def capture", "def taken").replace("def restore", "def put")
+        + """
+def capture(trainer):
+    KEPT.append(taken(trainer))
+    return len(KEPT) - 1
+
+def restore(trainer, state):
+    put(trainer, KEPT[state])
+""",
+        "keeps the state under /tmp": """
+import pathlib
+import tempfile
+
+KEPT = pathlib.Path(tempfile.gettempdir())
+"""
+        + RESUME.replace("def capture", "def taken").replace("def restore", "def put")
+        + """
+def capture(trainer):
+    where = KEPT / f"{trainer.schedule.state_dict()['t']}.state"
+    where.write_bytes(pickle.dumps(taken(trainer)))
+    return where.name
+
+def restore(trainer, state):
+    put(trainer, pickle.loads((KEPT / state).read_bytes()))
+""",
+        "trains again, with a trainer of its own": """
+from mlsyscore.harness.training import Trainer as Mine
+"""
+        + RESUME.replace("def capture", "def taken").replace("def restore", "def put")
+        + """
+def capture(trainer):
+    return trainer.schedule.state_dict()["t"]
+
+def restore(trainer, state):
+    for seed in (3, 4, *range(100)):
+        mine = Mine(seed)
+        weights = trainer.model.state_dict()
+        if (mine.model.state_dict()["W"] == weights["W"]).all():
+            for _ in range(state):
+                mine.step()
+            return put(trainer, taken(mine))
+""",
+        "trains again, and sets the count back": """
+def capture(trainer):
+    return trainer.schedule.state_dict()["t"]
+
+def restore(trainer, state):
+    for _ in range(state - trainer.schedule.state_dict()["t"]):
+        trainer.step()
+    for attribute in ("_steps", "steps"):
+        try:
+            setattr(trainer, attribute, 0)
+        except Exception:
+            pass
+""",
+        "rebinds the trainer's step and the comparison": """
+import mlsyscore.harness.resuming as resuming
+import mlsyscore.harness.training as training
+
+training.Trainer.step = lambda self: 0.0
+resuming.bit_for_bit = bit_for_bit = lambda *args: None
+resuming.put_back = put_back = lambda *args: None
+
+def capture(trainer):
+    trainer.step = lambda: 0.0
+    return []
+
+def restore(trainer, state):
+    trainer.step = lambda: 0.0
 """,
     },
 }

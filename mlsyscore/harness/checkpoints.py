@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .disk import MOST, Disk, after_crash, contents, done, is_on
+from .disk import Disk, after_crash, contents, done, is_on
 
 Save = Callable[[Disk, str, bytes], Any]
 Load = Callable[[Disk, str], Any]
+MOST = 20  # changes that one save may make
 OTHERS = {"notes.txt": b"not yours", "model.ckpt.txt": b"not yours either"}
 
 
@@ -44,6 +45,8 @@ def crashes(save: Save, name: str, states: Sequence[bytes]) -> Iterator[Found]:
                 yield Found(i + 1, done(disk), returned, left, good, first)
             if returned:
                 break
+        else:
+            raise AssertionError(f"save {i + 1} makes more than {MOST} changes")
         files = contents(disk)
 
 

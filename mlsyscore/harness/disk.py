@@ -8,10 +8,9 @@ import math
 import threading
 from collections.abc import Iterator, Mapping
 
-MOST = 20  # changes that one save may make
 STATES = 2000  # folders that one crash may leave
-BYTES = 10**6  # of a file
-LOOKS = 10_000  # calls of read and listdir
+CHANGES, LOOKS = 1000, 10_000  # operations of one disk
+BYTES = 10**7  # written to one disk
 _LOCK = threading.RLock()  # one for all disks, so that a disk can be pickled
 
 File = list[bytes]  # all contents of a file since it was synced, the present one last
@@ -31,16 +30,17 @@ class Disk:
         self._safe = dict(self._files)  # the names on disk
         self._renamed: list[tuple[str | None, str | None, File]] = []  # since then
         self._log: list[str] = []
-        self._power, self._looks, self._on = power, 0, True
+        self._power, self._looks, self._bytes, self._on = power, 0, 0, True
 
     def write(self, name: str, data: bytes) -> None:
         """Empty or make a file, then fill it."""
         _named(name)
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"bytes are expected, not {type(data).__name__}")
-        if len(data) > BYTES:
-            raise ValueError(f"{len(data)} bytes; a file holds {BYTES}")
         with _LOCK:
+            self._bytes += memoryview(data).nbytes
+            if self._bytes > BYTES:
+                raise OSError(f"more than {BYTES} bytes on one disk")
             self._change(f"write {name}")
             if name not in self._files:
                 self._files[name] = [b""]
@@ -106,8 +106,8 @@ class Disk:
         self._on = self._on and len(self._log) < self._power
         if not self._on:
             raise Crash(what)
-        if len(self._log) == MOST:
-            raise OSError(f"{what}: more than {MOST} changes in one save")
+        if len(self._log) == CHANGES:
+            raise OSError(f"more than {CHANGES} changes of one disk")
         self._log.append(what)
 
 

@@ -1,4 +1,4 @@
-"""Lives of a job that is young again after each failure, and what an interval costs."""
+"""Plans of a run, lives of a job that each repair makes as new, and intervals."""
 
 import math
 from typing import Any
@@ -8,6 +8,13 @@ import numpy as np
 from ..checks import number
 from ..reliability import Weibull, daly_interval, young_daly
 from ..units import Fraction, Seconds
+from .answers import fields
+
+
+def planned(name: str, got: Any, *keys: str) -> list[float]:
+    """Return the numbers that a plan, a dict, holds for some keys."""
+    plan = fields(name, got, keys)
+    return [number(f"{name}, {key}", plan[key]) for key in keys]
 
 
 def weibull_of(shape: float, mtbf: Seconds) -> Weibull:
