@@ -987,7 +987,7 @@ for _ in range(30):
     kinds = ("float32", "float16", "int8")
     peaks = {k: float(10 ** rng.uniform(10, 15)) for k in kinds}
     kind, O = str(rng.choice(kinds)), bw * float(10 ** rng.uniform(-2, 6))
-    runs = (t * rng.permutation([30.0, 9.0, 1.2, 1.0, 0.9, 0.7, 0.5])).tolist()
+    runs = (t * rng.permutation([30.0, 9.0, 1.2, 1.1, 0.9, 0.9, 0.7, 0.5])).tolist()
     ridge, chip = {k: peaks[k] / bw for k in kinds}, Accelerator(peaks[kind], bw, 1, 1)
     got = place(O, bw, kind, runs, {"bw": bw, "peak": peaks, "ridge": ridge})
     got = fields("place", got, ["predicted", "measured", "share"])

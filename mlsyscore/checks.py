@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,14 @@ SLIPS |= {1.024**3: "GiB for GB", 1.024**2: "MiB for MB"}
 
 
 def number(name: str, got: Any) -> float:
-    """Return got as a float; AssertionError if it is no finite number."""
-    real = isinstance(got, int | float) and not isinstance(got, bool)
+    """Return got as a float; AssertionError if it is no finite number.
+
+    A Fraction, a Decimal, an array or a tensor without dimensions is a number too.
+    """
+    if type(got).__module__ == "torch" and getattr(got, "ndim", None) == 0:
+        got = got.item()
+    real = isinstance(got, int | float | Fraction | Decimal)
+    real = real and not isinstance(got, bool)
     if isinstance(got, np.generic | np.ndarray):
         real = got.ndim == 0 and got.dtype.kind in "iuf"
     assert real, f"{name}: one number is expected, not {type(got).__name__} {got!r:.60}"

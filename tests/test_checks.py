@@ -1,9 +1,12 @@
 """What a lab's check accepts, what it refuses, and what it says to the student."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from mlsyscore.checks import SLIPS, close, number, same
 from mlsyscore.units import GB, GiB, ms, us
@@ -17,6 +20,7 @@ def said(check, *args, **options):
 
 
 NUMBERS = [3, 3.0, 2**80, np.float32(3), np.int64(3), np.uint8(3), np.array(3.0)]
+NUMBERS += [Fraction(3, 4), Decimal("2.5"), torch.tensor(3), torch.tensor(3.0)]
 
 
 @pytest.mark.parametrize("got", NUMBERS, ids=repr)
@@ -26,6 +30,7 @@ def test_a_number_comes_back_as_a_float(got):
 
 
 NO_NUMBERS = [True, np.True_, np.array(True), "3", np.str_("3"), b"3", None, 3j]
+NO_NUMBERS += [torch.ones(1), torch.float32]
 NO_NUMBERS += [np.complex128(3), [3.0], (3.0,), np.array([3.0]), np.ones(2), len]
 
 
@@ -36,7 +41,9 @@ def test_no_number_is_refused_with_its_type(got):
     assert said(close, "T", got, 3.0) == text
 
 
-@pytest.mark.parametrize("got", [math.nan, math.inf, -math.inf, np.float32("nan")])
+@pytest.mark.parametrize(
+    "got", [math.nan, -math.inf, np.float32("nan"), Decimal("nan")]
+)
 def test_a_number_is_finite(got):
     assert said(number, "T", got) == f"T: a finite number is expected, not {got}"
 

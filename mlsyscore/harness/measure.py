@@ -33,7 +33,7 @@ def clock(f: Callable[[], Any]) -> list[float]:
 
     def wait() -> None:
         if torch.cuda.is_available():
-            torch.cuda.synchronize()  # type: ignore[no-untyped-call]
+            torch.cuda.synchronize()
 
     times = []
     for _ in range(RUNS):
@@ -118,6 +118,7 @@ def roofed(seen: Mapping[str, Any], bw: float, peak: Mapping[str, float]) -> Non
     A rate is right if it makes each list take its median or less, and the list that
     set it its median.
     """
+    assert min(bw, *peak.values()) > 0, "a rate is above 0"
     n, runs = seen["copies"][-1]
     text = f"bw: at {bw:.4g} B/s the largest copy, {n} bytes, which are read and "
     assert middle(2 * n / bw, runs), text + f"written, would take {2 * n / bw:.4g} s"
@@ -140,6 +141,7 @@ def under(
     bw: B/s.
     """
     I, t = np.array(grid).T
+    assert np.all(t > 0), f"{name}: predicted seconds are above 0"
     rate = I * 1e9 / t
     above = f"{name}: a rate that you predict lies above the roof"
     assert np.all(rate <= peak * (1 + 1e-9)), above
@@ -159,6 +161,7 @@ def stands(kernel: Sequence[Any], answer: Any, peak: float, bw: float) -> None:
     got = fields(name, answer, ["predicted", "measured", "share"])
     t, least = (number(f"{name}, {k}", got[k]) for k in ("measured", "predicted"))
     assert middle(t, runs), f"{name}: {t:.4g} s is not its median, here"
+    assert least > 0, f"{name}: predicted seconds are above 0"
     reach = max(O / (peak * least), D_vol / (bw * least))
     close(f"{name}: the share of a wall that it reaches if it takes", reach, 1.0)
     close(f"{name}: share times measured", number(name, got["share"]) * t, least, "ms")
