@@ -60,6 +60,28 @@ def account(ops, chip, launch):
     peak = sum(op[1] for op in ops) / sum(times) / chip.peak
     return {"times": times, "walls": walls, "peak": peak}
 """,
+        "the launch comes on top of it": """
+def account(ops, chip, launch):
+    times, walls = [], []
+    for _, O, D_vol in ops:
+        limits = [O / chip.peak, D_vol / chip.bw, launch]
+        times.append(max(limits[:2]) + launch)
+        walls.append(["compute", "memory", "launch"][limits.index(max(limits))])
+    peak = sum(op[1] for op in ops) / sum(times) / chip.peak
+    return {"times": times, "walls": walls, "peak": peak}
+""",
+        "of equal walls the last": """
+def account(ops, chip, launch):
+    times, walls = [], []
+    for _, O, D_vol in ops:
+        limits = [launch, D_vol / chip.bw, O / chip.peak]
+        if limits[1] == limits[2]:
+            limits[1] -= limits[1] * 1e-15
+        times.append(max(limits))
+        walls.append(["launch", "memory", "compute"][limits.index(max(limits))])
+    peak = sum(op[1] for op in ops) / sum(times) / chip.peak
+    return {"times": times, "walls": walls, "peak": peak}
+""",
     },
     "block": {
         "counts a multiplication and an addition as one": """
@@ -175,6 +197,26 @@ def block(model, B, S, T, s=2.0):
         gemm("down", 4 * h, h),
     ]
 """,
+        "takes advantage of a causal mask": """
+def block(model, B, S, T, s=2.0):
+    h, m = model.h, B * S
+    kv = model.n_kv * h // model.a
+    seen = sum(T - S + i + 1 for i in range(S)) / S
+    q, scores, cache = m * h, B * model.a * S * seen, B * T * kv
+
+    def gemm(name, k, n):
+        return name, 2 * m * k * n, s * (m * k + k * n + m * n)
+
+    return [
+        gemm("qkv", h, h + 2 * kv),
+        ("scores", 2 * B * S * seen * h, s * (q + cache + scores)),
+        ("softmax", 5 * scores, s * 2 * scores),
+        ("mix", 2 * B * S * seen * h, s * (q + cache + scores)),
+        gemm("proj", h, h),
+        gemm("up", h, 4 * h),
+        gemm("down", 4 * h, h),
+    ]
+""",
     },
     "train": {
         "ZeRO divides activations too": """
@@ -223,6 +265,22 @@ def training_budget(model, memory, tp, dp, stage, tokens, recompute=False):
     P, layers = model.P / tp, 2 * model.L + 34 if recompute else 34 * model.L
     parts = {"weights": 2 * P / w, "gradients": 2 * P / g, "optimizer": 16 * P / o}
     parts["activations"] = tokens * model.h * layers / tp
+    return parts | {"left": memory - sum(parts.values())}
+""",
+        "recomputing, the last layer's input is forgotten": """
+def training_budget(model, memory, tp, dp, stage, tokens, recompute=False):
+    w, g, o = (dp if stage >= least else 1 for least in (3, 2, 1))
+    P, layers = model.P / tp, 2 * (model.L - 1) + 34 if recompute else 34 * model.L
+    parts = {"weights": 2 * P / w, "gradients": 2 * P / g, "optimizer": 12 * P / o}
+    parts["activations"] = tokens * model.h * layers / tp
+    return parts | {"left": memory - sum(parts.values())}
+""",
+        "tensor parallelism leaves activations whole": """
+def training_budget(model, memory, tp, dp, stage, tokens, recompute=False):
+    w, g, o = (dp if stage >= least else 1 for least in (3, 2, 1))
+    P, layers = model.P / tp, 2 * model.L + 34 if recompute else 34 * model.L
+    parts = {"weights": 2 * P / w, "gradients": 2 * P / g, "optimizer": 12 * P / o}
+    parts["activations"] = tokens * model.h * layers
     return parts | {"left": memory - sum(parts.values())}
 """,
     },
@@ -276,6 +334,24 @@ def serving_budget(model, memory, tp, context, s_weight=2.0, s_kv=2.0):
     one = 2 * model.L * heads * model.h / model.a * tokens * s_weight
     batch = max(int((memory - weights) // one), 0)
     left = memory - weights - batch * one
+    return {"weights": weights, "sequence": one, "batch": batch, "left": left}
+""",
+        "a page more where the last is full": """
+def serving_budget(model, memory, tp, context, s_weight=2.0, s_kv=2.0):
+    weights, tokens = model.P * s_weight / tp, 16 * (context // 16 + 1)
+    heads = math.ceil(model.n_kv / tp)
+    one = 2 * model.L * heads * model.h / model.a * tokens * s_kv
+    batch = max(int((memory - weights) // one), 0)
+    left = memory - weights - batch * one
+    return {"weights": weights, "sequence": one, "batch": batch, "left": left}
+""",
+        "nothing is left where nothing fits": """
+def serving_budget(model, memory, tp, context, s_weight=2.0, s_kv=2.0):
+    weights, tokens = model.P * s_weight / tp, 16 * math.ceil(context / 16)
+    heads = math.ceil(model.n_kv / tp)
+    one = 2 * model.L * heads * model.h / model.a * tokens * s_kv
+    batch = max(int((memory - weights) // one), 0)
+    left = max(memory - weights - batch * one, 0)
     return {"weights": weights, "sequence": one, "batch": batch, "left": left}
 """,
     },
@@ -360,6 +436,30 @@ def fill_rack(tray, fan, captured, power, water, air):
     flows = {k: trays * needs[k] for k in ("water", "air")}
     return {"accelerators": 8 * trays, "wall": wall} | flows
 """,
+        "a cap filled exactly may be missed by rounding": """
+def fill_rack(tray, fan, captured, power, water, air):
+    feed, wet = tray * (1 + fan), tray * captured
+    needs = {"power": feed, "water": WATER.volume_flow(wet, WATER_RISE)}
+    needs["air"] = AIR.volume_flow(feed - wet, AIR_RISE)
+    caps = {"power": power, "water": water, "air": air}
+    fits = {k: caps[k] / need for k, need in needs.items() if need > 0}
+    wall = min(fits, key=fits.get)
+    trays = math.floor(fits[wall])
+    flows = {k: trays * needs[k] for k in ("water", "air")}
+    return {"accelerators": 8 * trays, "wall": wall} | flows
+""",
+        "the flows that there are, not that are needed": """
+def fill_rack(tray, fan, captured, power, water, air):
+    feed, wet = tray * (1 + fan), tray * captured
+    needs = {"power": feed, "water": WATER.volume_flow(wet, WATER_RISE)}
+    needs["air"] = AIR.volume_flow(feed - wet, AIR_RISE)
+    caps = {"power": power, "water": water, "air": air}
+    fits = {k: caps[k] / need for k, need in needs.items() if need > 0}
+    wall = min(fits, key=fits.get)
+    trays = math.floor(fits[wall] * (1 + 1e-9))
+    flows = {"water": water, "air": air}
+    return {"accelerators": 8 * trays, "wall": wall} | flows
+""",
     },
     "own": {},
     "machine": {},
@@ -434,6 +534,19 @@ WRONG["own"] = {
     "paid only when something is left over": changed(
         BALANCE + VERDICT, ("if x >= 0", "if x > 0")
     ),
+    "no error where no factor helps": changed(
+        BALANCE + VERDICT, ('raise ValueError("use saves nothing")', "return None")
+    ),
+    "returns the error": changed(
+        BALANCE + VERDICT,
+        ('raise ValueError("use saves nothing")', 'return ValueError("saves nothing")'),
+    ),
+    "refuses where an hour of use costs more than one of rent": changed(
+        BALANCE + VERDICT, ("if busy <= idle", 'if deal["use"] > deal["rent"]')
+    ),
+    "the last month that has paid": changed(
+        BALANCE + VERDICT, ("months[0]", "months[-1]")
+    ),
 }
 WRONG["machine"] = {
     "a copy only reads": changed(MACHINE + PLACE, ("2 * n / np.", "n / np.")),
@@ -465,6 +578,14 @@ WRONG["machine"] = {
     ),
     "the upper of the middle two": changed(
         MACHINE + PLACE, ("np.median(runs)", "sorted(runs)[len(runs) // 2]")
+    ),
+    "the first run of an even number in the middle": changed(
+        MACHINE + PLACE,
+        ("t = np.median(runs)", "t = sorted(runs)[(len(runs) - 1) // 2]"),
+    ),
+    "predicts from the peak alone": changed(
+        MACHINE + PLACE,
+        ('max(O / roof["peak"][kind], D_vol / roof["bw"])', 'O / roof["peak"][kind]'),
     ),
 }
 
@@ -613,6 +734,33 @@ def verdict(path, deal):
         "factor": compute.breakeven_utilisation(fixed, rent, use),
     }
 """,
+        "an error of its own, and exact numbers": """
+from decimal import Decimal
+from fractions import Fraction
+
+
+class NoFactor(ValueError, ArithmeticError):
+    pass
+
+
+def balance(path, deal):
+    saved, out = Fraction(-deal["price"]), []
+    for m, u in enumerate(path, 1):
+        today = 1 / (1 + Fraction(deal["interest"])) ** m
+        hour = Fraction(deal["hours"]) * Fraction(deal["rent"]) - Fraction(deal["use"])
+        bill = (Fraction(float(u)) * hour - Fraction(deal["fixed"])) * Fraction(month)
+        saved += bill * today
+        out.append(float(saved + deal["price"] * Fraction(deal["keep"]) ** m * today))
+    return tuple(out)
+
+
+def verdict(path, deal):
+    idle, busy = balance([0] * len(path), deal)[-1], balance(path, deal)[-1]
+    if busy <= idle:
+        raise NoFactor(deal)
+    paid = [m for m, x in enumerate(balance(path, deal), 1) if x >= 0]
+    return {"month": min(paid, default=None), "factor": Decimal(-idle / (busy - idle))}
+""",
     },
     "machine": {
         "with sorted runs and the package's laws": """
@@ -638,6 +786,125 @@ def place(O, D_vol, kind, runs, roof):
     share = O / t / compute.attainable(compute.intensity(O, D_vol), chip)
     least = compute.roofline(O, D_vol, chip)
     return {"predicted": least, "measured": t, "share": share}
+""",
+        "as a class, with tensors": """
+import torch
+
+
+class Clock:
+    def __init__(self, runs):
+        self.t = torch.quantile(torch.tensor(list(runs), dtype=torch.float64), 0.5)
+
+
+def machine(copies, products):
+    largest = max(copies, key=lambda copy: copy[0])
+    bw = 2 * largest[0] / Clock(largest[1]).t
+    peak = {
+        kind: torch.stack([2 * n**3 / Clock(runs).t for n, runs in sizes]).max()
+        for kind, sizes in products.items()
+    }
+    return {"bw": bw, "peak": peak, "ridge": {k: v / bw for k, v in peak.items()}}
+
+
+def place(O, D_vol, kind, runs, roof):
+    I, t = O / D_vol, Clock(runs).t
+    allowed = min(float(roof["peak"][kind]), I * float(roof["bw"]))
+    return {"predicted": O / allowed, "measured": t, "share": O / t / allowed}
+""",
+    },
+}
+
+CHEATS = {
+    "machine": {
+        "readings that somebody made up": """
+import mlsyscore.harness.measure as world
+
+COPIES, PRODUCTS = (1_000_000, 16_000_000, 256_000_000), (256, 512, 1024)
+KINDS = ("float32", "float64", "bfloat16")
+
+
+def made_up():
+    copies = [(n, [2 * n / 1e9] * 5) for n in COPIES]
+    products = {kind: [(n, [2 * n**3 / 1e9] * 5) for n in PRODUCTS] for kind in KINDS}
+    kernels = {"add": [1.0] * 5, "softmax": [1.0] * 5, "product": [1.0] * 5}
+    return {"copies": copies, "products": products, "kernels": kernels}
+
+
+world.measure = made_up
+
+
+def machine(copies, products):
+    flat = dict.fromkeys(products, 1e9)
+    return {"bw": 1e9, "peak": flat, "ridge": dict.fromkeys(products, 1.0)}
+
+
+def place(O, D_vol, kind, runs, roof):
+    least = max(O / roof["peak"][kind], D_vol / roof["bw"])
+    return {"predicted": least, "measured": 1.0, "share": least}
+""",
+        "a machine without kernels or products": """
+import mlsyscore.harness.measure as world
+
+world.KERNELS, world.KINDS = {}, ()
+world.measure = lambda: {"copies": [], "products": {}, "kernels": {}}
+world.readings = lambda seen, slower=1.0: seen
+run_measure = world.measure
+
+
+def machine(copies, products):
+    return {"bw": 1.0, "peak": {}, "ridge": {}}
+
+
+def place(O, D_vol, kind, runs, roof):
+    return {"predicted": 1.0, "measured": 1.0, "share": 1.0}
+""",
+        "numbers that agree with any number": """
+class Agrees(float):
+    def __eq__(self, other):
+        return True
+
+    def __sub__(self, other):
+        return 0.0
+
+    __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __sub__
+    __lt__ = __gt__ = __le__ = __ge__ = __eq__
+    __hash__ = float.__hash__
+
+
+class Every(dict):
+    def __contains__(self, key):
+        return True
+
+    def __getitem__(self, key):
+        return Agrees(1)
+
+
+def machine(copies, products):
+    return Every(bw=Agrees(1), peak=Every(), ridge=Every())
+
+
+def place(O, D_vol, kind, runs, roof):
+    return Every()
+""",
+        "reads what is expected from the caller": """
+import sys
+
+
+def seen(*names):
+    frame = sys._getframe()
+    while frame := frame.f_back:
+        for name in names:
+            if name in frame.f_locals:
+                return frame.f_locals[name]
+    return 1.0
+
+
+def machine(copies, products):
+    return {"bw": seen("bw"), "peak": seen("peaks"), "ridge": seen("ridge")}
+
+
+def place(O, D_vol, kind, runs, roof):
+    return {"predicted": seen("want"), "measured": seen("t"), "share": seen("least")}
 """,
     },
 }
