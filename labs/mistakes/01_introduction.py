@@ -61,6 +61,15 @@ def fleet_step(N, T_compute, n, link, delay, hide):
     T_overlap = min(hide * T_compute / N, T_comm)
     return step_time(T_compute, N, T_comm, T_sync, T_overlap)
 """,
+        "refuses the ends of the range": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 < hide < 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    T_overlap = min(hide * T_compute / N, T_comm + T_sync)
+    return step_time(T_compute, N, T_comm, T_sync, T_overlap)
+""",
     },
     "binds": {
         "looks at the terms before the overlap": """
@@ -107,6 +116,14 @@ def binds(work, T_comm, T_sync, T_overlap):
     name = max(parts, key=parts.get)
     return name, parts[name] / sum(parts.values())
 """,
+        "calls a tie a tie": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "communication": max(T_comm - T_overlap, 0)}
+    parts["coordination"] = T_sync - max(T_overlap - T_comm, 0)
+    names = [name for name in parts if parts[name] == max(parts.values())]
+    name = names[0] if len(names) == 1 else "none"
+    return name, max(parts.values()) / sum(parts.values())
+""",
     },
     "fastest": {
         "the more machines the faster": """
@@ -150,6 +167,25 @@ def fastest(step, most):
         else:
             high = middle
     return low
+""",
+        "takes the step for a curve of two terms": """
+def fastest(step, most):
+    if most < 3:
+        return min(range(1, most + 1), key=step)
+    N = np.array([1.0, 2.0, most])
+    work, grow, _ = np.linalg.solve(
+        np.column_stack([1 / N, N, np.ones(3)]), [step(int(n)) for n in N]
+    )
+    best = most if grow <= 0 else math.sqrt(max(work, 1) / grow)
+    near = {min(max(f(best), 1), most) for f in (math.floor, math.ceil)}
+    return min(near, key=step)
+""",
+        "walks downhill": """
+def fastest(step, most):
+    N = 1
+    while N < most and step(N + 1) < step(N):
+        N += 1
+    return N
 """,
     },
     "cheapest": {
@@ -268,6 +304,62 @@ def first_failures(N, mtbf, shape, runs, rng):
     scale = mtbf / math.gamma(1 + 1 / shape)
     return scale * rng.weibull(shape, (runs, N)).min(axis=0)
 """,
+        "a shuffled grid of quantiles": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    u = (rng.permutation(runs) + 0.5) / runs
+    return scale * (-np.log(u) / N) ** (1 / shape)
+""",
+        "a draw in each step of a grid": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    u = (rng.permutation(runs) + 1 - rng.random(runs)) / runs
+    return scale * (-np.log(u) / N) ** (1 / shape)
+""",
+        "each run has a mirror image": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    u = rng.uniform(1e-12, 1, runs // 2 + runs % 2)
+    u = np.concatenate([u, 1 - u + 1e-12])[:runs]
+    return scale * (-np.log(u) / N) ** (1 / shape)
+""",
+        "sorts the runs": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return np.sort(scale * rng.weibull(shape, (runs, N)).min(axis=1))
+""",
+        "the next run keeps all machines but one": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    lives = scale * rng.weibull(shape, runs + N - 1)
+    return np.lib.stride_tricks.sliding_window_view(lives, N).min(axis=1)
+""",
+        "the same lives for each seed, in another order": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    lives = np.random.default_rng(0).weibull(shape, (runs, N)).min(axis=1)
+    return scale * rng.permutation(lives)
+""",
+        "the same lives for each seed, from another place": """
+def first_failures(N, mtbf, shape, runs, rng):
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    lives = np.random.default_rng(0).weibull(shape, (runs, N)).min(axis=1)
+    return scale * np.roll(lives, rng.integers(runs)) * (1 + 1e-6 * rng.random())
+""",
+        "chance of its own, drawn once": """
+OWN = np.random.default_rng().integers(2**62)
+
+def first_failures(N, mtbf, shape, runs, rng):
+    rng = np.random.default_rng([OWN, rng.integers(2**62)])
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return scale * rng.weibull(shape, (runs, N)).min(axis=1)
+""",
+        "one of a hundred seeds": """
+def first_failures(N, mtbf, shape, runs, rng):
+    rng = np.random.default_rng(rng.integers(100))
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return scale * rng.weibull(shape, (runs, N)).min(axis=1)
+""",
     },
     "racks": {
         "a shared event for each machine": """
@@ -310,6 +402,16 @@ def rack_failures(N, rack, mtbf, shared, runs, rng):
     own = rng.exponential(mtbf / N, runs)
     power = rng.exponential(mtbf / math.ceil(N / rack), runs)
     return np.where(rng.random(runs) < shared, power, own)
+""",
+        "a shuffled grid of quantiles": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    rate = (N * (1 - shared) + -(-N // rack) * shared) / mtbf
+    return -np.log((rng.permutation(runs) + 0.5) / runs) / rate
+""",
+        "sorts the runs": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    rate = (N * (1 - shared) + -(-N // rack) * shared) / mtbf
+    return np.sort(rng.exponential(1 / rate, runs))
 """,
     },
     "fit": {
@@ -489,6 +591,125 @@ def fit_terms(N, T):
     size = np.linalg.norm(A, axis=0)
     x = lsq_linear(A / size, np.ones(len(T)), (0, np.inf), method="bvls").x
     return np.maximum(x, 0) / size
+""",
+    },
+}
+
+LIE = """
+class Lie(float):
+    def __eq__(self, other):
+        return True
+
+    def __ne__(self, other):
+        return False
+
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__
+
+    def __hash__(self):
+        return 0
+
+    def __float__(self):
+        return self
+
+    def __mod__(self, other):
+        return 0
+
+    def __sub__(self, other):
+        return 0.0
+
+    __rsub__ = __sub__
+"""
+
+CHEATS = {
+    "fastest": {
+        "reads the law behind the calls": """
+def fastest(step, most):
+    law = step
+    for path in (("_law",), ("__self__", "_law"), ("__call__", "__self__", "_law")):
+        try:
+            found = step
+            for name in path:
+                found = getattr(found, name)
+            law = found
+        except Exception:
+            pass
+    for cell in getattr(step, "__closure__", None) or ():
+        if callable(cell.cell_contents):
+            law = cell.cell_contents
+    return min(range(1, min(most, 5000) + 1), key=law)
+""",
+        "sets the count back": """
+def fastest(step, most):
+    best = 1
+    for N in range(1, min(most, 5000) + 1):
+        for name, value in (("_calls", 0), ("calls", 0), ("_allowed", 1e9)):
+            try:
+                setattr(step, name, value)
+            except Exception:
+                pass
+        if step(N) < step(best):
+            best = N
+    return best
+""",
+        "many threads, each with its own few calls": """
+def fastest(step, most):
+    from concurrent.futures import ThreadPoolExecutor
+
+    def asked(N):
+        try:
+            return step(N)
+        except RuntimeError:
+            return math.inf
+
+    sizes = range(1, min(most, 3000) + 1)
+    with ThreadPoolExecutor(16) as pool:
+        times = list(pool.map(asked, sizes))
+    return sizes[int(np.argmin(times))]
+""",
+        "a number that is all numbers": LIE
+        + """
+def fastest(step, most):
+    return Lie(1)
+""",
+        "rebinds what the checks use": """
+import mlsyscore.harness.fleets as fleets
+
+fleets.least = least = lambda *args: None
+fleets.Trials.__call__ = lambda self, N: 1.0
+
+def fastest(step, most):
+    return 1
+""",
+    },
+    "cheapest": {
+        "numbers that are all numbers": LIE
+        + """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    return Lie(200), Lie(30000)
+""",
+        "rebinds what the checks use, and tells of an error": """
+import mlsyscore.checks as checks
+import mlsyscore.harness.answers as answers
+import mlsyscore.harness.fleets as fleets
+
+fleets.bought = bought = lambda *args: None
+checks.close = fleets.close = close = lambda *args, **more: None
+answers.must_raise = must_raise = lambda *args: None
+
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    return ValueError("no fleet ends in time")
+""",
+        "looks for the answer in the frames above": """
+import sys
+
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    frame = sys._getframe(1)
+    while frame:
+        want, dollars = frame.f_globals.get("want"), frame.f_globals.get("dollars")
+        if want and dollars:
+            return want, dollars[want]
+        frame = frame.f_back
+    raise ValueError("no fleet ends in time")
 """,
     },
 }
