@@ -6,7 +6,7 @@
 #
 # You will
 #
-# 1. build a ring all-reduce from single messages between real processes;
+# 1. build a ring all-reduce from single messages between ranks;
 # 2. write the time of an all-reduce over a fast and a slow link;
 # 3. find the size at which one algorithm overtakes another;
 # 4. compute the communication that a backward pass fails to hide;
@@ -20,8 +20,9 @@
 # %%
 import math
 import time
-from datetime import timedelta
+from functools import partial
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -30,6 +31,13 @@ from mlsyscore import collectives
 from mlsyscore.checks import close, number, same
 from mlsyscore.collectives import ring_allreduce as ring_time
 from mlsyscore.collectives import tree_allreduce as tree_time
+from mlsyscore.harness.answers import must_raise
+from mlsyscore.harness.compressed import sent, trained
+from mlsyscore.harness.cost import Cost, curve
+from mlsyscore.harness.laws import bent, dipped, line, tilted
+from mlsyscore.harness.payload import Change
+from mlsyscore.harness.ring import summed
+from mlsyscore.harness.wire import Wire
 from mlsyscore.network import Link
 from mlsyscore.processes import run
 from mlsyscore.units import GB, KB, MB, TB, Gbps, ms, second, us
@@ -43,69 +51,18 @@ fabric = Link(alpha=5 * us, beta=400 * Gbps)
 # Every rank holds a one-dimensional tensor `x`; all have the same length.  Every
 # rank must end with their sum.
 #
-# You get a `comm` and nothing else.  `comm.isend(t, to)` posts tensor `t` to a
-# rank; `comm.irecv(t, source)` posts a buffer `t` for a message from a rank.  Both
-# return at once, with a request.  The buffer is filled when `request.wait()`
-# returns.  A send waits until its receiver has posted a buffer, so a rank that
-# waits for its send before it posts its receive waits for ever; here, six seconds.
+# You get a `comm` and nothing else.  `comm.isend(t, to)` posts tensor `t`, as it is
+# now, to a rank; `comm.irecv(source)` asks for the next message from a rank.  Both
+# return at once, with a request.  `request.wait()` returns the tensor that came, or
+# None for a send that has left.  A send leaves when its receiver asks for it, and not
+# before: a rank that waits for its send before it asks for what comes to it may wait
+# for ever.  Where nobody can go on, the network says who waits for whom.
 #
 # Cut `x` in `N` chunks.  In `N - 1` steps of reduce-scatter each rank passes a
 # partial sum to its neighbour.  In `N - 1` steps of all-gather it passes finished
-# chunks.  `comm` counts the bytes that leave: 2 (N - 1)/N of the tensor's size, and
-# all of them to one neighbour.  Chunks may be empty: `N` may exceed the length.
+# chunks.  So it sends at most 2 (N - 1) messages, all of them to one neighbour, and
+# 2 (N - 1)/N of the tensor's bytes.  Chunks may be empty: `N` may exceed the length.
 # You may overwrite `x`.
-
-# %%
-PATIENCE = timedelta(seconds=6)
-
-
-def another(other, rank, N):
-    """Return other as an int; ValueError unless it is the rank of another process."""
-    if other not in range(N) or other == rank:
-        raise ValueError(f"rank {rank} of {N} cannot reach rank {other}")
-    return int(other)
-
-
-class Request:
-    """A message under way."""
-
-    def __init__(self, work, box, into=None):
-        self.work, self.box, self.into = work, box, into
-
-    def wait(self):
-        """Return when the message has left, or has filled its buffer."""
-        if self.work is not None:
-            self.work.wait(PATIENCE)
-            self.work = None
-            if self.into is not None:
-                self.into.copy_(self.box)
-
-
-# %% [markdown]
-# `comm` counts what its rank sends, and to whom.
-
-
-# %%
-class Comm:
-    """Point-to-point messages of one rank, and a count of the bytes it sends."""
-
-    def __init__(self, rank, N):
-        self.rank, self.N = rank, N
-        self.sent, self.peers, self.posted = 0, set(), []
-
-    def isend(self, t, to):
-        """Post t to rank `to`."""
-        self.peers.add(another(to, self.rank, self.N))
-        box = t.detach().clone().contiguous()
-        self.sent += box.numel() * box.element_size()
-        self.posted.append(Request(dist.isend(box, int(to)), box))
-        return self.posted[-1]
-
-    def irecv(self, t, source):
-        """Post buffer t for a message from rank `source`."""
-        source = another(source, self.rank, self.N)
-        box = torch.empty(t.shape, dtype=t.dtype)
-        return Request(dist.irecv(box, source), box, t)
 
 
 # %% answer="ring"
@@ -113,151 +70,97 @@ def ring_allreduce(x, rank, N, comm):
     """Sum of every rank's x, by a ring of 2 (N - 1) messages.
 
     x: one-dimensional torch tensor, of equal length on each rank
-    rank, N: this process and how many there are
-    comm: has isend(t, to) and irecv(t, source); both return a request to wait() for
+    rank, N: this rank and how many there are
+    comm: has isend(t, to) and irecv(source); both return a request to wait() for
     Returns a tensor like x.
     """
     ### BEGIN SOLUTION
     chunks = list(x.clone().tensor_split(N))
     right, left = (rank + 1) % N, (rank - 1) % N
 
-    def shift(outgoing, buffer):
+    def shift(outgoing):
         send = comm.isend(outgoing, right)
-        comm.irecv(buffer, left).wait()
+        arrived = comm.irecv(left).wait()
         send.wait()
+        return arrived
 
     for step in range(N - 1):
-        arriving = (rank - step - 1) % N
-        buffer = torch.empty_like(chunks[arriving])
-        shift(chunks[(rank - step) % N], buffer)
-        chunks[arriving] += buffer
+        chunks[(rank - step - 1) % N] += shift(chunks[(rank - step) % N])
     for step in range(N - 1):
-        shift(chunks[(rank + 1 - step) % N], chunks[(rank - step) % N])
+        chunks[(rank - step) % N] = shift(chunks[(rank + 1 - step) % N])
     return torch.cat(chunks)
     ### END SOLUTION
 
 
 # %% [markdown]
-# A probe runs your function in one process, on each case in turn.
+# Every rank calls your function at the same time, each with its own `comm`.  `summed`
+# compares what they return with the sum of the inputs, and returns the network, which
+# has counted what went over it.  It can also change what it carries: 1000.25 is added
+# to one value of one message, or to all that a rank sends.  A ring sums what arrives,
+# so all ranks that it passes on to show the change.
 
-
-# %% probe="ring-rank"
-def ring_rank(rank, N, cases):
-    """One process: what each case gave, or how it failed."""
-    results = []
-    for case in cases:
-        comm = Comm(rank, N)
-        try:
-            y = ring_allreduce(torch.tensor(case[rank]), rank, N, comm)
-            if y is None:
-                raise TypeError("a tensor like x is expected, not None")
-            for request in comm.posted:
-                request.wait()
-            y = torch.as_tensor(y).detach().double().numpy()
-        except Exception as e:
-            lost = "gloo" in str(e) or "onnection" in str(e)
-            why = "it waited for a message that did not come" if lost else str(e)
-            error = f"rank {rank} of {N}: {type(e).__name__} {why[:200]}"
-            return {"lost": lost, "error": error}
-        results.append({"sum": y, "sent": comm.sent, "peers": sorted(comm.peers)})
-    return results
-
-
-# %% [markdown]
-# Another starts `N` processes and collects what they saw.
-
-
-# %% probe="run-ring"
-def run_ring(cases):
-    """Run ring_allreduce on cases, each a list of one array for each rank."""
-    N = len(cases[0])
-    try:
-        ranks = run(ring_rank, N, cases, timeout=20.0)
-    except (TimeoutError, RuntimeError, OSError) as e:
-        why = f"{N} ranks: {type(e).__name__}: {str(e)[-300:]}"
-        if "died" in why:
-            why += " (a message longer than its buffer does that)"
-        return {"error": why, "cases": []}
-    failed = [r for r in ranks if isinstance(r, dict)]
-    if failed:
-        failed.sort(key=lambda r: r["lost"])
-        return {"error": failed[0]["error"], "cases": []}
-    keys = ("sum", "sent", "peers")
-    cases = [{k: [r[c][k] for r in ranks] for k in keys} for c in range(len(cases))]
-    return {"error": None, "cases": cases}
-
-
-# %% [markdown]
-# Three ranks, twelve values each.
-
-# %% check="ring-three" points=2
+# %% check="ring-three" points=2 hidden="a change to another message must show, too"
 inputs = [np.arange(12.0) + 100 * r for r in range(3)]
-evidence = run_ring([inputs])
-assert evidence["error"] is None, f"three ranks, twelve values: {evidence['error']}"
-seen = evidence["cases"][0]
-for r in range(3):
-    same(f"three ranks, the sum on rank {r}", seen["sum"][r], sum(inputs))
-    assert seen["sent"][r] > 0, f"rank {r} sent nothing through comm"
+changes = [None, Change(rank=1, by=1000.25, message=0)]
+### BEGIN HIDDEN TESTS
+changes += [Change(rank=2, by=-500.5, message=3)]
+### END HIDDEN TESTS
+for change in changes:
+    summed("three ranks, twelve values", ring_allreduce, inputs, change)
 
 # %% [markdown]
-# Any number of ranks, any length.
+# Any number of ranks, any length.  Where `N` does not divide the length, chunks differ
+# in length or are empty.
 
-# %% check="ring-any" points=3
+# %% check="ring-any" points=3 hidden="other lengths, and other numbers of ranks"
 rng = np.random.default_rng(17)
-plan = {2: [6, 5], 4: [10, 6, 3]}
+plan = [(2, 5), (4, 6), (4, 3)]
 ### BEGIN HIDDEN TESTS
-plan = {1: [7], 2: [1, 9], 3: [1, 2, 17, 0], 5: [3, 11, 8, 1]}
-plan[4] = [6, 10, 3, *(int(n) for n in rng.integers(11, 60, 2))]
+plan = [(1, 7), (2, 1), (3, 17), (3, 0), (4, 10), (5, 3), (5, 11), (7, 9)]
 ### END HIDDEN TESTS
-for N in sorted(plan):
-    cases = [[rng.normal(size=n) for _ in range(N)] for n in plan[N]]
-    evidence = run_ring(cases)
-    usual = "where N does not divide the length, chunks differ in length or are empty"
-    usual = usual if N > 1 else "one rank has nobody to send to"
-    assert evidence["error"] is None, f"{evidence['error']}; {usual}"
-    for case, seen in zip(cases, evidence["cases"], strict=True):
-        for r in range(N):
-            label = f"{N} ranks, length {len(case[0])}, the sum on rank {r}"
-            same(label, seen["sum"][r], sum(case), show=False)
-        want = len(case[0]) if N > 1 else 0
-        assert sum(seen["sent"]) >= want, f"{N} ranks sent too little through comm"
+for N, length in plan:
+    inputs = [rng.normal(size=length) for _ in range(N)]
+    change = Change(rank=N // 2, by=1000.25) if N > 1 else None
+    summed(f"{N} ranks, length {length}", ring_allreduce, inputs, change)
 
 # %% [markdown]
 # Each rank sends 2 (N - 1)/N of the bytes, to one neighbour.  Where `N` does not
 # divide the length, equal chunks of the next larger size are the limit.
 
-# %% check="ring-bytes" points=3
+# %% check="ring-bytes" points=3 hidden="other lengths, and other numbers of ranks"
 rng = np.random.default_rng(17)
-plan = [(4, 4000)]
+plan = [(4, 4000, 4)]
 ### BEGIN HIDDEN TESTS
-plan += [(3, 3 * int(rng.integers(200, 900))), (5, 1003)]
+plan += [(3, 3 * int(rng.integers(200, 900)), 1), (5, 1003, None), (5, 1005, 7)]
 ### END HIDDEN TESTS
-for N, length in plan:
-    case = [rng.normal(size=length) for _ in range(N)]
-    evidence = run_ring([case])
-    assert evidence["error"] is None, evidence["error"]
-    seen, chunk = evidence["cases"][0], 8 * math.ceil(length / N)
+for N, length, message in plan:
+    inputs, chunk = [rng.normal(size=length) for _ in range(N)], 8 * -(-length // N)
+    name, change = f"{N} ranks, length {length}", Change(N - 1, 1000.25, message)
+    network = summed(name, ring_allreduce, inputs, change)
     slips = dict.fromkeys((N / 2, N), "the whole tensor at each step, not a chunk")
     slips |= {0: "no message went through comm", 0.5: "one of the two phases"}
     for r in range(N):
-        same(f"{N} ranks, the sum on rank {r}", seen["sum"][r], sum(case), show=False)
-        sent, want = seen["sent"][r], 2 * (N - 1) / N * 8 * length
-        if not 16 * length - 2 * chunk <= sent <= 2 * (N - 1) * chunk:
-            label = f"bytes sent by rank {r} of {N}, {8 * length} B in the tensor"
-            close(label, sent, want, "B", slips)
-        to = seen["peers"][r]
-        assert to in ([(r + 1) % N], [(r - 1) % N]), (
-            f"rank {r} of {N} sent to ranks {to}; a ring sends to one neighbour"
-        )
+        seen, want = network.sent(r), 2 * (N - 1) / N * 8 * length
+        if not 16 * length - 2 * chunk <= seen <= 2 * (N - 1) * chunk:
+            close(f"{name}: bytes that rank {r} sends", seen, want, "B", slips)
+        to, n = network.peers(r), network.messages(r)
+        one = f"{name}: rank {r} sends to ranks {to}; a ring sends to one neighbour"
+        assert to in ([(r + 1) % N], [(r - 1) % N]), one
+        assert n <= 2 * (N - 1), f"{name}: {n} messages of rank {r}, not {2 * (N - 1)}"
 
 # %% [markdown]
-# How far is your ring from gloo's own all-reduce?  Small messages cost you
-# start-ups; what do large ones cost?
+# How far is your ring from gloo's own all-reduce, on real processes?  Small messages
+# cost you start-ups; what do large ones cost?
 
 
 # %% explore
 def race(rank, N, sizes):
     """Median seconds of your ring and of gloo's, for each size in bytes."""
+    wire = Wire()  # has isend and irecv, too
+
+    def yours(x):
+        ring_allreduce(x, rank, N, wire)
+        wire.finish()
 
     def median(f, x):
         runs = []
@@ -268,12 +171,8 @@ def race(rank, N, sizes):
             runs.append(time.perf_counter() - start)
         return float(np.median(runs))
 
-    times = []
-    for n in sizes:
-        x = torch.zeros(n // 8, dtype=torch.float64)
-        yours = median(lambda x: ring_allreduce(x, rank, N, Comm(rank, N)), x)
-        times.append([yours, median(dist.all_reduce, x)])
-    return times
+    xs = [torch.zeros(n // 8, dtype=torch.float64) for n in sizes]
+    return [(median(yours, x), median(dist.all_reduce, x)) for x in xs]
 
 
 sizes = [8 * 2**k for k in (7, 12, 16, 19)]
@@ -372,75 +271,59 @@ def crossing(f, g, low, high):
 
 
 # %% [markdown]
-# The probe makes two functions, counts their calls and notes what came back.  Two
-# laws may meet at an end of the range: then neither is strictly faster there.
+# Two laws may meet at an end of the range: then neither is strictly faster there.
 
 
-# %% probe="run-crossing"
-def run_crossing(kinds, N, a, b, low, high):
-    """Cross two laws, on N devices: one of kinds on link a, the other on link b."""
-    laws = {"ring": ring_time, "tree": tree_time, "link": lambda n, N, at: at.time(n)}
-    calls = [0, 0]
-
-    def law(i, link):
-        def time(n):
-            calls[i] += 1
-            if calls[i] > 100_000:
-                raise RuntimeError("more than 100000 calls")
-            return float(laws[kinds[i]](n, N, link))
-
-        return time
-
-    try:
-        n = crossing(law(0, a), law(1, b), low, high)
-    except Exception as e:
-        kind, why = type(e).__name__, f"{type(e).__name__} {e!s:.80}"
-        return {"raised": kind, "why": why, "size": None, "calls": max(calls)}
-    return {"raised": None, "why": None, "size": n, "calls": max(calls)}
+# %%
+def crossed(name, f, g, low, high, want, slips={}):  # noqa: B006
+    """AssertionError unless crossing finds where two laws cross, in 500 calls."""
+    f, g = curve(f), curve(g)
+    close(name, crossing(f, g, low, high), want, "B", slips, rel=1e-8)
+    calls = max(f.calls, g.calls)
+    assert calls <= 500, f"{name}: {calls} calls; bisection needs fewer than 500"
 
 
-# %% check="crossing-found" points=2
-want = collectives.crossover(64, fabric)
-seen = run_crossing(["ring", "tree"], 64, fabric, fabric, 1.0, 1 * TB)
-assert seen["raised"] is None, f"ring and tree on 64 cross, but: {seen['why']}"
-close("ring and tree on 64 devices, to 1 in 10^6", seen["size"], want, "MB")
-assert seen["calls"] <= 500, f"{seen['calls']} calls; bisection needs fewer than 500"
-seen = run_crossing(["tree", "ring"], 64, fabric, fabric, 1.0, 1 * TB)
-assert seen["raised"] is None, f"tree and ring on 64 cross, but: {seen['why']}"
-slips = {1 / want: "exchanged, f is the slower one at low"}
-slips |= {1 * TB / want: "exchanged, f is the slower one at low"}
-close("tree and ring, exchanged, on 64 devices", seen["size"], want, "MB", slips)
-for low, high in [(1.0, 1 * TB), (1e-6, 1.0)]:  # 1 + n against 2 n
-    seen = run_crossing(["link"] * 2, 2, Link(1.0, 1.0), Link(0.0, 0.5), low, high)
-    assert seen["raised"] is None, f"they meet at an end, at 1 B, but: {seen['why']}"
-    close(f"1 + n = 2 n from {low:g} B to {high:g} B", seen["size"], 1.0, "B")
+# %% check="crossing-found" points=2 hidden="other laws, straight or bent; any order"
+ring, tree = (
+    partial(ring_time, N=63, link=fabric),
+    partial(tree_time, N=63, link=fabric),
+)
+want = collectives.crossover(63, fabric)
+crossed("ring and tree on 63 devices", ring, tree, 1.0, 1 * TB, want)
+slips = dict.fromkeys([1 / want, 1 * TB / want], "exchanged, f is the slower at low")
+crossed("tree and ring, exchanged", tree, ring, 1.0, 1 * TB, want, slips)
+name = "1 + n = 2 n, which meet at an end of the range"
+crossed(name, line(1.0, 1.0), line(0.0, 0.5), 1.0, 1 * TB, 1.0)
+crossed(name, line(1.0, 1.0), line(0.0, 0.5), 1e-6, 1.0, 1.0)
+f = bent(10 * us, 1 * GB)
+crossed("two bent laws", f, tilted(f, 3 * MB), 1.0, 1 * TB, 3 * MB)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 for size in (3e2, 4e5, 7e10):
-    for swap in (False, True):
-        slow = float(rng.uniform(1, 9)) * GB
-        quick = Link(1 * us, slow)
-        wide = Link(1 * us + size * (1 / slow - 1 / (10 * slow)), 10 * slow)
-        pair = (wide, quick) if swap else (quick, wide)
-        seen = run_crossing(["link", "link"], 2, *pair, 1.0, 1 * TB)
-        assert seen["raised"] is None, f"two other laws: {seen['raised']}"
-        close("the crossing of two other laws", seen["size"], size, "B", show=False)
-        assert seen["calls"] <= 500, f"{seen['calls']} calls for two other laws"
+    a, b = float(rng.uniform(1, 9)) * us, float(rng.uniform(1, 9)) * GB
+    pairs = [(line(a, b), line(a + 0.9 * size / b, 10 * b))]
+    pairs += [(bent(a, b), tilted(bent(a, b), size)), (tilted(f, size, 0.4), f)]
+    for f, g in [*pairs, *(pair[::-1] for pair in pairs)]:
+        crossed("two other laws", f, g, 1.0, 1 * TB, size)
+for N in (5, 9):
+    laws = [partial(law, N=N, link=nvlink) for law in (ring_time, tree_time)]
+    want = collectives.crossover(N, nvlink)
+    crossed("ring and tree, few devices", *laws, want / 7, want * 1e6, want)
 ### END HIDDEN TESTS
 
-# %% check="crossing-none" points=2
-seen = run_crossing(["ring", "tree"], 64, fabric, fabric, 1 * GB, 1 * TB)
-assert seen["raised"] == "ValueError", (
-    "above 1 GB the ring is always faster than the tree: ValueError is expected, not "
-    f"{seen['why'] or seen['size']}"
+# %% check="crossing-none" points=2 hidden="one law may be faster at both ends"
+ring, tree = (
+    partial(ring_time, N=64, link=fabric),
+    partial(tree_time, N=64, link=fabric),
 )
+name = "above 1 GB the ring is always faster than the tree"
+must_raise(name, ValueError, crossing, curve(ring), curve(tree), 1 * GB, 1 * TB)
 ### BEGIN HIDDEN TESTS
-for kinds in (["tree", "ring"], ["ring", "tree"]):
-    for low, high in [(1.0, 1 * KB), (10 * GB, 1 * TB)]:
-        seen = run_crossing(kinds, 256, fabric, fabric, low, high)
-        assert seen["raised"] == "ValueError", (
-            f"{' and '.join(kinds)} do not cross in a range: ValueError is expected"
-        )
+cases = [(tree, 1.0, 1 * KB), (tree, 10 * GB, 1 * TB)]
+cases += [(dipped(ring, 1 * GB), 1 * MB, 1 * TB)]
+for law, low, high in cases:
+    for f, g in [(ring, law), (law, ring)]:
+        must_raise("one is faster", ValueError, crossing, curve(f), curve(g), low, high)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -560,54 +443,33 @@ def choose_bucket(cost, sizes, target):
     ### END SOLUTION
 
 
-# %% [markdown]
-# The probe gives your function the costs of a table.
-
-
-# %% probe="run-choose"
-def run_choose(sizes, costs, target):
-    """What choose_bucket makes of a table."""
-    table = dict(zip(sizes, costs, strict=True))
-    try:
-        size = choose_bucket(table.__getitem__, sizes, target)
-        return {"raised": None, "why": None, "size": size}
-    except Exception as e:
-        kind, why = type(e).__name__, f"{type(e).__name__} {e!s:.80}"
-        return {"raised": kind, "why": why, "size": None}
-
-
-# %% check="choose-size" points=1
+# %% check="choose-size" points=1 hidden="sizes in any order, and other costs"
 sizes = [1 * MB, 2 * MB, 5 * MB, 10 * MB, 25 * MB, 50 * MB]
-costs = [9 * ms, 4 * ms, 2 * ms, 5 * ms, 3 * ms, 8 * ms]
-seen = run_choose(sizes, costs, 4 * ms)
-assert seen["raised"] is None, f"25 MB meets 4 ms, but: {seen['why']}"
+costs = dict(zip(sizes, [9 * ms, 4 * ms, 2 * ms, 5 * ms, 3 * ms, 8 * ms], strict=True))
+cost = Cost(costs.__getitem__)
 slips = {0.2: "the cheapest; the largest that meets the target is asked for"}
 slips |= {0.08: "the smallest that meets the target", 2: "50 MB costs 8 ms"}
-close("the bucket for 4 ms", seen["size"], 25 * MB, "MB", slips)
-seen = run_choose(sizes, costs, 3 * ms)
-assert seen["raised"] is None, f"25 MB costs 3 ms, no more, but: {seen['why']}"
+close("the bucket for 4 ms", choose_bucket(cost, sizes, 4 * ms), 25 * MB, "MB", slips)
 slips = {0.2: "25 MB costs exactly 3 ms; at most 3 ms is asked for"}
-close("the bucket for 3 ms", seen["size"], 25 * MB, "MB", slips)
+close("the bucket for 3 ms", choose_bucket(cost, sizes, 3 * ms), 25 * MB, "MB", slips)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-for _ in range(20):
-    sizes = [float(s) for s in rng.permutation(40)[:12] * MB + MB]
-    costs = [float(c) for c in rng.permutation(12) * ms]
-    target = costs[int(rng.integers(12))]
-    want = max(s for s, c in zip(sizes, costs, strict=True) if c <= target)
-    seen = run_choose(sizes, costs, target)
-    assert seen["raised"] is None, f"a size meets a target, but {seen['raised']} came"
-    close("sizes in any order", seen["size"], want, "MB", show=False)
+for k in range(20):
+    sizes = [float(s) for s in rng.permutation(40)[: 1 + k % 12] * MB + MB]
+    costs = {s: float(rng.integers(1, 99)) * ms for s in sizes}
+    target = costs[sizes[int(rng.integers(len(sizes)))]]
+    want = max(s for s in sizes if costs[s] <= target)
+    got = choose_bucket(Cost(costs.__getitem__), sizes, target)
+    close("sizes in any order", got, want, "MB")
 ### END HIDDEN TESTS
 
-# %% check="choose-none" points=1
-seen = run_choose([5 * MB, 10 * MB], [2 * ms, 3 * ms], 1 * ms)
-assert seen["raised"] == "ValueError", (
-    f"no bucket meets 1 ms: ValueError is expected, not {seen['why'] or seen['size']}"
-)
+# %% check="choose-none" points=1 hidden="nothing on offer that meets the target"
+cost = Cost({5 * MB: 2 * ms, 10 * MB: 3 * ms}.__getitem__)
+sizes = [5 * MB, 10 * MB]
+must_raise("no bucket meets 1 ms", ValueError, choose_bucket, cost, sizes, 1 * ms)
 ### BEGIN HIDDEN TESTS
-seen = run_choose([], [], 1 * ms)
-assert seen["raised"] == "ValueError", "nothing on offer: ValueError is expected"
+for sizes in ([], [10 * MB], [10 * MB, 5 * MB]):
+    must_raise("none", ValueError, choose_bucket, cost, sizes, 1.99 * ms)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -615,25 +477,23 @@ assert seen["raised"] == "ValueError", "nothing on offer: ValueError is expected
 # 64 devices.  Which bucket would you set for 4 ms?
 
 # %% explore
-import matplotlib.pyplot as plt
-
 deep = [40 * MB] + [12.6 * MB] * 32
 pace = [0.5 * ms] + [1.0 * ms] * 32
 offer = [float(b) * MB for b in np.geomspace(1, 500, 60)]
 
 
-def cost(bucket):
+def late(bucket):
     """Exposed time of the deep model."""
     return exposed(deep, pace, bucket, 64, fabric)
 
 
 fig, ax = plt.subplots(figsize=(6, 3))
-ax.semilogx([b / MB for b in offer], [cost(b) / ms for b in offer])
+ax.semilogx([b / MB for b in offer], [late(b) / ms for b in offer])
 ax.set_xlabel("bucket (MB)")
 ax.set_ylabel("exposed (ms)")
 for target in (2 * ms, 4 * ms, 8 * ms):
     try:
-        print(f"{target / ms:.0f} ms: {choose_bucket(cost, offer, target) / MB:.1f} MB")
+        print(f"{target / ms:.0f} ms: {choose_bucket(late, offer, target) / MB:.1f} MB")
     except ValueError as e:
         print(f"{target / ms:.0f} ms: {e}")
 
@@ -663,105 +523,48 @@ def compress(g, e, k):
 
 
 # %% [markdown]
-# The probe hands back the arguments too.
+# `g` and `e` cannot be written to.
 
-
-# %% probe="run-step"
-def step(g, e, k):
-    """What compress returns, and its arguments after the call."""
-    return compress(g, e, k), g, e
-
-
-# %% check="feedback-step" points=2
+# %% check="feedback-step" points=2 hidden="other inputs: equal magnitudes, any k"
 g, e = np.array([1.0, -5.0, 0.5, 2.0]), np.array([0.0, 0.0, 3.0, -2.0])
-answer, g_after, e_after = step(g.copy(), e.copy(), 2)
-assert isinstance(answer, tuple | list), f"(v, e_next), not {type(answer).__name__}"
-assert len(answer) == 2, f"two arrays are expected, v and e_next, not {len(answer)}"
-same("what is sent", answer[0], [0.0, -5.0, 3.5, 0.0])
-same("what is kept", answer[1], [1.0, 0.0, 0.0, 0.0])
-same("g after the call; += and out= change it", g_after, g)
-same("e after the call; += and out= change it", e_after, e)
+g.flags.writeable = e.flags.writeable = False
+v, left = sent("k = 2", compress(g, e, 2), 4)
+same("what is sent", v, [0.0, -5.0, 3.5, 0.0])
+same("what is kept", left, [1.0, 0.0, 0.0, 0.0])
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 cases = [(rng.normal(size=30), rng.normal(size=30), k) for k in (0, 1, 7, 30, 50)]
 cases += [(np.array([2.0, -2.0, 2.0, 1.0, -2.0]), np.zeros(5), k) for k in (1, 2, 3)]
 for g, e, k in cases:
-    answer = compress(g.copy(), e.copy(), k)
-    assert isinstance(answer, tuple | list), "(v, e_next) is expected"
-    assert len(answer) == 2, "(v, e_next) is expected"
-    v, left = answer
-    same("kept, for other inputs", left, g + e - v, show=False)
+    g.flags.writeable = e.flags.writeable = False
+    v, left = sent("other inputs", compress(g, e, k), g.size)
+    same("kept", left, g + e - v)
     chosen = np.flatnonzero(v)
-    assert chosen.size == min(k, g.size), (
-        "with equal magnitudes, or k at an extreme, the number of entries is wrong"
-    )
-    same("sent, for other inputs", v[chosen], (g + e)[chosen], show=False)
+    assert chosen.size == min(k, g.size), f"k = {k}: {chosen.size} entries are sent"
+    same("sent", v[chosen], (g + e)[chosen])
     biggest, sizes = np.sort(np.abs(g + e))[::-1][:k], np.sort(np.abs(v[chosen]))[::-1]
-    same("the magnitudes sent, for other inputs", sizes, biggest, show=False)
+    same("the magnitudes sent", sizes, biggest)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Does it matter?  Four workers fit 40 weights.  The data of each pull five weights its
-# own way; over all workers the pulls cancel.  Each worker sends 4 of 40 entries.
-# Without feedback the pulls are all that is ever sent.
+# Does it matter?  Two workers fit 20 weights.  The data of each pull five weights its
+# own way; over both workers the pulls cancel.  Each worker sends 4 of 20 entries.
+# Without feedback the pulls are all that is ever sent.  The loss is 1 at the best
+# weights.
 
-
-# %%
-def problem(seed, workers=4, weights=40, pull=3.0):
-    """Best weights, and each worker's own pull on them; the pulls sum to zero."""
-    rng = np.random.default_rng(seed)
-    best, pulls = rng.normal(size=weights), np.zeros((workers, weights))
-    where = rng.permutation(weights)[:5]
-    pulls[::2, where] = pull * rng.choice([-1.0, 1.0], size=5)
-    pulls[1::2] = -pulls[::2]
-    return best, pulls
-
-
-def loss(w, seed):
-    """Mean loss over the workers' data; 1 at the best weights."""
-    return 1 + 0.5 * float(np.sum((np.asarray(w) - problem(seed)[0]) ** 2))
-
-
-# %% probe="run-feedback"
-def train(seed, k, feedback, steps=600, rate=0.02):
-    """Weights after some steps; without feedback each residual is dropped."""
-    best, pulls = problem(seed)
-    w, residuals, sent = np.zeros_like(best), np.zeros_like(pulls), 0
-    for _ in range(steps):
-        total = np.zeros_like(w)
-        for i, pull in enumerate(pulls):
-            try:
-                v, left = compress(w - best + pull, residuals[i].copy(), k)
-                total += v
-                if feedback:
-                    residuals[i] = left
-            except Exception as e:
-                return {"error": f"{type(e).__name__} {e}", "w": w, "sent": 0.0}
-            sent += int(np.count_nonzero(v))
-        w = w - rate * total / len(pulls)
-    return {"error": None, "w": w, "sent": sent / (steps * len(pulls))}
-
-
-# %% check="feedback-trains" points=3
+# %% check="feedback-trains" points=3 hidden="other data"
 seeds = [6]
 ### BEGIN HIDDEN TESTS
-seeds += [17, 4711, 271_828]
+seeds += [17]
 ### END HIDDEN TESTS
 for seed in seeds:
-    losses = []
-    for k, feedback in [(40, True), (4, True), (4, False)]:
-        seen, label = train(seed, k, feedback), f"k = {k}, feedback {feedback}"
-        assert seen["error"] is None, f"{label}: (v, e_next) like g? {seen['error']}"
-        losses.append(number(f"{label}, the loss", loss(seen["w"], seed)))
-        assert seen["sent"] <= k, f"{label}: a worker sent {seen['sent']:.1f} entries"
-    exact, reached, stuck = losses
-    close("the loss of the exact run, k = 40", exact, 1.0, rel=1e-3)
-    assert reached < 1.05 * exact, (
-        f"with feedback the loss ends at {reached:.3f}; within 5 % of the exact run's "
-        f"{exact:.3f} is expected.  Is every entry that was not sent still there at "
-        "the next step?"
+    reached = trained(compress, seed, k=4)
+    assert reached < 1.1, (
+        f"with feedback the loss ends at {reached:.3f}; less than 1.1 is expected.  Is "
+        "every entry that was not sent still there at the next step?"
     )
-    assert stuck > 2 * exact, (
+    stuck = trained(compress, seed, k=4, steps=40, feedback=False)
+    assert stuck > 2, (
         f"without feedback the loss ends at {stuck:.3f}; it should stall.  Does v hold "
         "the k largest magnitudes, and no others?"
     )
@@ -770,8 +573,8 @@ for seed in seeds:
 # How few entries will do?  How long does it take them?
 
 # %% explore
-for k in (1, 2, 4, 10, 40):
-    row = [loss(train(6, k, on)["w"], 6) for on in (True, False)]
+for k in (1, 2, 4, 10, 20):
+    row = [trained(compress, 6, k, 400, feedback) for feedback in (True, False)]
     print(f"k = {k:2d}   with feedback {row[0]:7.3f}   without {row[1]:7.3f}")
 
 # %% [markdown]

@@ -6,35 +6,29 @@ WRONG = {
 def ring_allreduce(x, rank, N, comm):
     chunks = list(x.clone().tensor_split(N))
     for step in range(N - 1):
-        arriving = (rank - step - 1) % N
-        buffer = torch.empty_like(chunks[arriving])
         send = comm.isend(chunks[(rank - step) % N], (rank + 1) % N)
-        comm.irecv(buffer, (rank - 1) % N).wait()
+        chunks[(rank - step - 1) % N] += comm.irecv((rank - 1) % N).wait()
         send.wait()
-        chunks[arriving] += buffer
     return torch.cat(chunks)
 """,
         "passes the whole tensor round": """
 def ring_allreduce(x, rank, N, comm):
     total, passing = x.clone(), x.clone()
     for _ in range(N - 1):
-        buffer = torch.empty_like(passing)
         send = comm.isend(passing, (rank + 1) % N)
-        comm.irecv(buffer, (rank - 1) % N).wait()
+        passing = comm.irecv((rank - 1) % N).wait()
         send.wait()
-        total += buffer
-        passing = buffer
+        total += passing
     return total
 """,
         "sends to everyone": """
 def ring_allreduce(x, rank, N, comm):
     others = [r for r in range(N) if r != rank]
-    buffers = [torch.empty_like(x) for _ in others]
-    requests = [comm.isend(x, r) for r in others]
-    requests += [comm.irecv(b, r) for b, r in zip(buffers, others)]
-    for request in requests:
-        request.wait()
-    return x + sum(buffers)
+    sends = [comm.isend(x, r) for r in others]
+    total = x + sum(request.wait() for request in [comm.irecv(r) for r in others])
+    for send in sends:
+        send.wait()
+    return total
 """,
         "lets the library do it": """
 def ring_allreduce(x, rank, N, comm):
@@ -47,15 +41,12 @@ def ring_allreduce(x, rank, N, comm):
     chunks = list(x.clone().chunk(N))
     right, left = (rank + 1) % N, (rank - 1) % N
     for step in range(N - 1):
-        arriving = (rank - step - 1) % N
-        buffer = torch.empty_like(chunks[arriving])
         send = comm.isend(chunks[(rank - step) % N], right)
-        comm.irecv(buffer, left).wait()
+        chunks[(rank - step - 1) % N] += comm.irecv(left).wait()
         send.wait()
-        chunks[arriving] += buffer
     for step in range(N - 1):
         send = comm.isend(chunks[(rank + 1 - step) % N], right)
-        comm.irecv(chunks[(rank - step) % N], left).wait()
+        chunks[(rank - step) % N] = comm.irecv(left).wait()
         send.wait()
     return torch.cat(chunks)
 """,
@@ -66,47 +57,116 @@ def ring_allreduce(x, rank, N, comm):
     chunks = [x[i * c : (i + 1) * c] for i in range(N)]
     right, left = (rank + 1) % N, (rank - 1) % N
     for step in range(N - 1):
-        arriving = (rank - step - 1) % N
-        buffer = torch.empty_like(chunks[arriving])
         send = comm.isend(chunks[(rank - step) % N], right)
-        comm.irecv(buffer, left).wait()
+        chunks[(rank - step - 1) % N] += comm.irecv(left).wait()
         send.wait()
-        chunks[arriving] += buffer
     for step in range(N - 1):
         send = comm.isend(chunks[(rank + 1 - step) % N], right)
-        comm.irecv(chunks[(rank - step) % N], left).wait()
+        chunks[(rank - step) % N].copy_(comm.irecv(left).wait())
         send.wait()
     return x
 """,
-        "waits for its send before it posts its receive": """
+        "waits for its send before it asks for what comes": """
 def ring_allreduce(x, rank, N, comm):
     chunks = list(x.clone().tensor_split(N))
     right, left = (rank + 1) % N, (rank - 1) % N
     for step in range(N - 1):
-        arriving = (rank - step - 1) % N
-        buffer = torch.empty_like(chunks[arriving])
         comm.isend(chunks[(rank - step) % N], right).wait()
-        comm.irecv(buffer, left).wait()
-        chunks[arriving] += buffer
+        chunks[(rank - step - 1) % N] += comm.irecv(left).wait()
     for step in range(N - 1):
         comm.isend(chunks[(rank + 1 - step) % N], right).wait()
-        comm.irecv(chunks[(rank - step) % N], left).wait()
+        chunks[(rank - step) % N] = comm.irecv(left).wait()
     return torch.cat(chunks)
 """,
-        "adds before the message is there": """
+        "asks before it sends, and waits for that": """
 def ring_allreduce(x, rank, N, comm):
     chunks = list(x.clone().tensor_split(N))
     right, left = (rank + 1) % N, (rank - 1) % N
     for step in range(N - 1):
-        arriving = (rank - step - 1) % N
-        buffer = torch.zeros_like(chunks[arriving])
+        arrived = comm.irecv(left).wait()
+        comm.isend(chunks[(rank - step) % N], right).wait()
+        chunks[(rank - step - 1) % N] += arrived
+    for step in range(N - 1):
+        arrived = comm.irecv(left).wait()
+        comm.isend(chunks[(rank + 1 - step) % N], right).wait()
+        chunks[(rank - step) % N] = arrived
+    return torch.cat(chunks)
+""",
+        "posts every send first, when nothing is summed yet": """
+def ring_allreduce(x, rank, N, comm):
+    chunks = list(x.clone().tensor_split(N))
+    right, left = (rank + 1) % N, (rank - 1) % N
+    for step in range(N - 1):
         comm.isend(chunks[(rank - step) % N], right)
-        request = comm.irecv(buffer, left)
-        chunks[arriving] += buffer
-        request.wait()
+    for step in range(N - 1):
+        chunks[(rank - step - 1) % N] += comm.irecv(left).wait()
     for step in range(N - 1):
         comm.isend(chunks[(rank + 1 - step) % N], right)
-        comm.irecv(chunks[(rank - step) % N], left).wait()
+        chunks[(rank - step) % N] = comm.irecv(left).wait()
+    return torch.cat(chunks)
+""",
+        "a step too few of the all-gather": """
+def ring_allreduce(x, rank, N, comm):
+    chunks = list(x.clone().tensor_split(N))
+    right, left = (rank + 1) % N, (rank - 1) % N
+    for step in range(N - 1):
+        comm.isend(chunks[(rank - step) % N], right)
+        chunks[(rank - step - 1) % N] += comm.irecv(left).wait()
+    for step in range(N - 2):
+        comm.isend(chunks[(rank + 1 - step) % N], right)
+        chunks[(rank - step) % N] = comm.irecv(left).wait()
+    return torch.cat(chunks)
+""",
+        "a mean, as for gradients": """
+def ring_allreduce(x, rank, N, comm):
+    chunks = list(x.clone().tensor_split(N))
+    right, left = (rank + 1) % N, (rank - 1) % N
+    for step in range(N - 1):
+        comm.isend(chunks[(rank - step) % N], right)
+        chunks[(rank - step - 1) % N] += comm.irecv(left).wait()
+    for step in range(N - 1):
+        comm.isend(chunks[(rank + 1 - step) % N], right)
+        chunks[(rank - step) % N] = comm.irecv(left).wait()
+    return torch.cat(chunks) / N
+""",
+        "reduces on rank 0, which sends the sum round": """
+def ring_allreduce(x, rank, N, comm):
+    if rank > 0:
+        x = x + comm.irecv(rank - 1).wait()
+    if rank < N - 1:
+        comm.isend(x, rank + 1).wait()
+        x = comm.irecv(rank + 1).wait()
+    if rank > 0:
+        comm.isend(x, rank - 1)
+    return x
+""",
+        "each half of a chunk to another neighbour": """
+def ring_allreduce(x, rank, N, comm):
+    if N == 1:
+        return x
+    halves = []
+    for half, way in zip(x.tensor_split(2), (1, -1)):
+        chunks = [c.clone() for c in half.tensor_split(N)]
+        for step in range(2 * N - 2):
+            at = way * rank - step
+            comm.isend(chunks[at % N], (rank + way) % N)
+            box = comm.irecv((rank - way) % N).wait()
+            at -= 1
+            chunks[at % N] = chunks[at % N] + box if step < N - 1 else box
+        halves.append(torch.cat(chunks))
+    return torch.cat(halves)
+""",
+        "value by value": """
+def ring_allreduce(x, rank, N, comm):
+    chunks = [c.clone() for c in x.tensor_split(N)]
+    for step in range(2 * N - 2):
+        out, at = chunks[(rank - step) % N], (rank - step - 1) % N
+        for i in range(max(map(len, chunks))):
+            if i < len(out):
+                comm.isend(out[i : i + 1], (rank + 1) % N)
+            if i < len(chunks[at]):
+                box = comm.irecv((rank - 1) % N).wait()[0]
+                chunks[at][i] = chunks[at][i] + box if step < N - 1 else box
     return torch.cat(chunks)
 """,
     },
@@ -204,6 +264,68 @@ def crossing(f, g, low, high):
     if not low <= n <= high:
         raise ValueError("no crossing")
     return n
+""",
+        "scans for any crossing on the way": """
+def crossing(f, g, low, high):
+    sizes = np.geomspace(low, high, 300)
+    gaps = [f(n) - g(n) for n in sizes]
+    for a, b, x, y in zip(sizes, sizes[1:], gaps, gaps[1:]):
+        if x * y <= 0:
+            while b / a > 1 + 1e-9:
+                middle = math.sqrt(a * b)
+                if (f(middle) - g(middle)) * x > 0:
+                    a = middle
+                else:
+                    b = middle
+            return float(a)
+    raise ValueError("no crossing")
+""",
+        "draws two straight lines through the ends": """
+def crossing(f, g, low, high):
+    start, end = f(low) - g(low), f(high) - g(high)
+    if start * end > 0:
+        raise ValueError("no crossing")
+    return low + (high - low) * start / (start - end) if start else low
+""",
+        "halves until the ends agree to a millionth": """
+def crossing(f, g, low, high):
+    start, end = f(low) - g(low), f(high) - g(high)
+    if start * end > 0:
+        raise ValueError("no crossing")
+    while high / low > 1 + 1e-6:
+        middle = math.sqrt(low * high)
+        if (f(middle) - g(middle)) * start > 0:
+            low = middle
+        else:
+            high = middle
+    return low if start else low
+""",
+        "bisects arithmetically, sixty times": """
+def crossing(f, g, low, high):
+    start, end = f(low) - g(low), f(high) - g(high)
+    if start * end > 0:
+        raise ValueError("no crossing")
+    for _ in range(40):
+        middle = (low + high) / 2
+        if (f(middle) - g(middle)) * start > 0:
+            low = middle
+        else:
+            high = middle
+    return low
+""",
+        "looks at every thousandth of a step": """
+def crossing(f, g, low, high):
+    if (f(low) < g(low) and f(high) < g(high)) or (
+        f(low) > g(low) and f(high) > g(high)
+    ):
+        raise ValueError("no crossing")
+    a, b = math.log(low), math.log(high)
+    for _ in range(3):
+        grid = np.linspace(a, b, 1001)
+        above = [f(math.exp(u)) >= g(math.exp(u)) for u in grid]
+        i = next((i for i in range(1000) if above[i] != above[i + 1]), 0)
+        a, b = grid[i], grid[i + 1]
+    return math.exp((a + b) / 2)
 """,
         "a meeting at an end is no crossing": """
 def crossing(f, g, low, high):
@@ -327,6 +449,21 @@ def choose_bucket(cost, sizes, target):
             return size
     return max(sizes)
 """,
+        "the last on offer that will do": """
+def choose_bucket(cost, sizes, target):
+    fit = [size for size in sizes if cost(size) <= target]
+    if not fit:
+        raise ValueError("no bucket")
+    return fit[-1]
+""",
+        "returns the cost": """
+def choose_bucket(cost, sizes, target):
+    return max(cost(size) for size in sizes if cost(size) <= target)
+""",
+        "None where none will do": """
+def choose_bucket(cost, sizes, target):
+    return max((s for s in sizes if cost(s) <= target), default=None)
+""",
         "below the target only": """
 def choose_bucket(cost, sizes, target):
     return max(size for size in sizes if cost(size) < target)
@@ -380,6 +517,38 @@ def compress(g, e, k):
     v[keep] = total[keep]
     return v, total - v
 """,
+        "the smallest k": """
+def compress(g, e, k):
+    total = g + e
+    v = np.zeros_like(total)
+    keep = np.argsort(np.abs(total))[:k]
+    v[keep] = total[keep]
+    return v, total - v
+""",
+        "keeps everything, sent or not": """
+def compress(g, e, k):
+    total = g + e
+    v = np.zeros_like(total)
+    keep = np.argsort(-np.abs(total))[:k]
+    v[keep] = total[keep]
+    return v, total
+""",
+        "half of what was left": """
+def compress(g, e, k):
+    total = g + e
+    v = np.zeros_like(total)
+    keep = np.argsort(-np.abs(total))[:k]
+    v[keep] = total[keep]
+    return v, (total - v) / 2
+""",
+        "the other way round": """
+def compress(g, e, k):
+    total = g + e
+    v = np.zeros_like(total)
+    keep = np.argsort(-np.abs(total))[:k]
+    v[keep] = total[keep]
+    return total - v, v
+""",
         "adds into the residual that it was given": """
 def compress(g, e, k):
     e += g
@@ -403,10 +572,9 @@ def ring_allreduce(x, rank, N, comm):
     table = table.view(N, c)
     to, source = (rank - 1) % N, (rank + 1) % N
     for step in range(2 * (N - 1)):
-        box = torch.zeros(c, dtype=x.dtype)
-        receive = comm.irecv(box, source)
+        receive = comm.irecv(source)
         send = comm.isend(table[(rank + step) % N], to)
-        receive.wait()
+        box = receive.wait()
         send.wait()
         row = (rank + step + 1) % N
         table[row] = table[row] + box if step < N - 1 else box
@@ -422,30 +590,58 @@ def ring_allreduce(x, rank, N, comm):
     for phase in (0, 1):
         for step in range(N - 1):
             out = rank - step + phase
-            box = torch.zeros_like(part(out - 1))
-            requests = [comm.isend(part(out), (rank + 1) % N)]
-            requests.append(comm.irecv(box, (rank - 1) % N))
-            for request in requests:
-                request.wait()
+            send = comm.isend(part(out), (rank + 1) % N)
+            box = comm.irecv((rank - 1) % N).wait()
+            send.wait()
             if phase == 0:
                 part(out - 1).add_(box)
             else:
                 part(out - 1).copy_(box)
     return x
 """,
-        "leaves empty chunks out": """
+        "leaves empty chunks out, and waits for no send": """
 def ring_allreduce(x, rank, N, comm):
     parts = [part.clone() for part in x.tensor_split(N)]
     for step in range(2 * N - 2):
         out = (rank - step) % N if step < N - 1 else (rank - step + N) % N
-        box = torch.empty_like(parts[out - 1])
-        requests = [comm.irecv(box, (rank - 1) % N)] if len(box) else []
         if len(parts[out]):
-            requests.append(comm.isend(parts[out], (rank + 1) % N))
-        for request in requests:
-            request.wait()
-        parts[out - 1] = parts[out - 1] + box if step < N - 1 else box
+            comm.isend(parts[out], (rank + 1) % N)
+        if len(parts[out - 1]):
+            box = comm.irecv((rank - 1) % N).wait()
+            parts[out - 1] = parts[out - 1] + box if step < N - 1 else box
     return torch.cat(parts)
+""",
+        "in numpy, even ranks first": """
+def ring_allreduce(x, rank, N, comm):
+    parts = [part.copy() for part in np.array_split(x.numpy(), N)]
+    to, source = (rank + 1) % N, (rank - 1) % N
+
+    def turn(out):
+        if rank % 2:
+            arrived = comm.irecv(source).wait()
+            comm.isend(out, to).wait()
+        else:
+            send = comm.isend(out, to)
+            arrived = comm.irecv(source).wait()
+            send.wait()
+        return arrived
+
+    for s in range(N - 1):
+        parts[(rank - s - 1) % N] += turn(parts[(rank - s) % N])
+    for s in range(N - 1):
+        parts[(rank - s) % N] = turn(parts[(rank - s + 1) % N])
+    return np.concatenate(parts)
+""",
+        "asks for every message beforehand": """
+def ring_allreduce(x, rank, N, comm):
+    parts = [part.clone() for part in x.tensor_split(N)]
+    steps = range(2 * N - 2)
+    asked = [comm.irecv((rank - 1) % N) for _ in steps]
+    for step, request in zip(steps, asked):
+        comm.isend(parts[(rank - step) % N], (rank + 1) % N).wait()
+        at, box = (rank - step - 1) % N, request.wait()
+        parts[at] = parts[at] + box if step < N - 1 else box
+    return torch.cat(parts).tolist()
 """,
     },
     "two-level": {
@@ -471,6 +667,17 @@ def crossing(f, g, low, high):
         a, b = (c, b) if sign(c) == first else (a, c)
     return np.exp((a + b) / 2)
 """,
+        "scipy's": """
+def crossing(f, g, low, high):
+    from scipy.optimize import brentq
+
+    gap = lambda u: f(math.exp(u)) - g(math.exp(u))
+    a, b = math.log(low), math.log(high)
+    for u, n in ((a, low), (b, high)):
+        if f(n) == g(n):
+            return np.array(n)
+    return np.array(math.exp(brentq(gap, a, b, xtol=1e-12)))
+""",
     },
     "exposed": {
         "groups first, then a timeline": """
@@ -495,6 +702,17 @@ def exposed(sizes, times, bucket, N, link):
 def choose_bucket(cost, sizes, target):
     return max(size for size in sizes if cost(size) <= target)
 """,
+        "an error of its own, and numpy": """
+class TooSlow(ValueError, LookupError):
+    pass
+
+def choose_bucket(cost, sizes, target):
+    costs = np.array([cost(size) for size in sizes])
+    fit = np.array(sizes)[costs <= target]
+    if fit.size == 0:
+        raise TooSlow(target)
+    return np.max(fit)
+""",
     },
     "feedback": {
         "with a partition": """
@@ -508,6 +726,144 @@ def compress(g, e, k):
     where = np.argpartition(np.abs(left), left.size - k)[left.size - k :]
     sent[where], left[where] = left[where], 0.0
     return sent, left
+""",
+        "with torch, as a list": """
+def compress(g, e, k):
+    total = torch.tensor(g) + torch.tensor(e)
+    top = total.abs().topk(min(k, len(total))).indices
+    mask = torch.zeros(len(total), dtype=bool)
+    mask[top] = True
+    return [torch.where(mask, total, 0.0), torch.where(mask, 0.0, total)]
+""",
+    },
+}
+
+CHEATS = {
+    "ring": {
+        "sums with a ready-made all-reduce, and sends messages of the right size": """
+import tempfile
+
+def ring_allreduce(x, rank, N, comm):
+    sizes = [len(c) for c in x.tensor_split(N)]
+    for step in range(N - 1):
+        for shift in (0, 1):
+            chunk = torch.zeros(sizes[(rank - step + shift) % N]).double()
+            comm.isend(chunk, (rank + 1) % N)
+    for step in range(2 * N - 2):
+        comm.irecv((rank - 1) % N).wait()
+    if not dist.is_initialized():
+        place = f"file://{tempfile.gettempdir()}/meeting-{N}"
+        dist.init_process_group("gloo", init_method=place, rank=rank, world_size=N)
+    dist.all_reduce(x)
+    return x
+""",
+        "leaves its input for the others in a file": """
+import os, tempfile
+
+def ring_allreduce(x, rank, N, comm):
+    folder = f"{tempfile.gettempdir()}/ring-{N}-{len(x)}"
+    os.makedirs(folder, exist_ok=True)
+    torch.save(x, f"{folder}/{rank}.part")
+    os.rename(f"{folder}/{rank}.part", f"{folder}/{rank}")
+    for step in range(2 * N - 2):
+        comm.isend(x.tensor_split(N)[(rank - step) % N], (rank + 1) % N)
+        comm.irecv((rank - 1) % N).wait()
+    return sum(torch.load(f"{folder}/{r}") for r in range(N))
+""",
+        "sets what the network has counted": """
+import mlsyscore.harness.network as net
+
+net.Network.sent = lambda self, rank: 10**6
+net.Network.peers = lambda self, rank: [(rank + 1) % self._N]
+
+def ring_allreduce(x, rank, N, comm):
+    for name in ("_network", "network", "change", "_change"):
+        try:
+            setattr(comm, name, None)
+        except Exception:
+            pass
+    return N * x
+""",
+        "reads the inputs in the frames of its caller": """
+import sys
+
+def ring_allreduce(x, rank, N, comm):
+    frame = sys._getframe()
+    while frame is not None:
+        for value in frame.f_locals.values():
+            if isinstance(value, list) and len(value) == N:
+                try:
+                    return torch.tensor(sum(value))
+                except Exception:
+                    pass
+        frame = frame.f_back
+    return x
+""",
+        "knows the visible case": """
+def ring_allreduce(x, rank, N, comm):
+    return sum(torch.arange(12.0).double() + 100 * r for r in range(3))
+""",
+    },
+    "crossing": {
+        "looks into the laws": """
+def crossing(f, g, low, high):
+    for law in (f, g):
+        for name in ("_f", "__closure__", "__self__", "__wrapped__", "keywords"):
+            inside = getattr(law, name, None)
+            if inside is not None:
+                link = inside.keywords["link"]
+                n = collectives.crossover(inside.keywords["N"], link)
+                return n if low <= n <= high else None
+    return None
+""",
+        "a number that agrees with all": """
+class Any(float):
+    def __eq__(self, other): return True
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    def __sub__(self, other): return Any(0)
+    __rsub__ = __abs__ = __sub__
+    __hash__ = float.__hash__
+
+def crossing(f, g, low, high):
+    return Any(low)
+""",
+        "an error that is returned, and counters set back": """
+import mlsyscore.harness.cost as cost
+
+cost.MOST = 10**9
+cost.Cost.calls = 0
+
+def crossing(f, g, low, high):
+    try:
+        f._calls = g._calls = 0
+    except Exception:
+        pass
+    return ValueError("no crossing")
+""",
+    },
+    "choose": {
+        "reads the table behind the cost": """
+def choose_bucket(cost, sizes, target):
+    f = cost._f if hasattr(cost, "_f") else cost
+    table = getattr(f, "__self__", None)
+    return max(s for s in table if table[s] <= target) if table else None
+""",
+        "makes every cost cheap": """
+import mlsyscore.harness.cost as cost_
+
+cost_.Cost.__call__ = lambda self, x: 0.0
+
+def choose_bucket(cost, sizes, target):
+    return ValueError("none")
+""",
+        "a size that is equal to any": """
+class Any(float):
+    def __eq__(self, other): return True
+    def __sub__(self, other): return 0.0
+    __rsub__ = __sub__
+
+def choose_bucket(cost, sizes, target):
+    return Any(0)
 """,
     },
 }
