@@ -64,6 +64,36 @@ class Sampler:
         return plan
 """
 
+LOADER = """
+def prefetch(source, depth):
+    places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
+    stop = threading.Event()
+
+    def read():
+        try:
+            items = iter(source)
+            while places.acquire() and not stop.is_set():
+                arrived.put(("item", next(items)))
+        except StopIteration:
+            arrived.put(("end", None))
+        except Exception as e:
+            arrived.put(("error", e))
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while True:
+            kind, value = arrived.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            places.release()
+            yield value
+    finally:
+        stop.set()
+        places.release()
+"""
+
 WRONG = {
     "timeline": {
         "adds up each step by itself": """
@@ -327,6 +357,62 @@ def prefetch(source, depth):
         places.release()
         yield value
 """,
+        "wakes its thread, which reads once more": """
+def prefetch(source, depth):
+    places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
+    stop = threading.Event()
+
+    def read():
+        try:
+            items = iter(source)
+            while not stop.is_set():
+                places.acquire()
+                arrived.put(("item", next(items)))
+        except StopIteration:
+            arrived.put(("end", None))
+        except Exception as e:
+            arrived.put(("error", e))
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while True:
+            kind, value = arrived.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            places.release()
+            yield value
+    finally:
+        stop.set()
+        places.release()
+""",
+        "one queue for all loaders": LOADER.replace(
+            "    places, arrived = threading.Semaphore(depth), queue.SimpleQueue()",
+            "    places = threading.Semaphore(depth)",
+        ).replace("def prefetch", "arrived = queue.SimpleQueue()\n\n\ndef prefetch"),
+        "another error for that of the source": LOADER.replace(
+            "raise value", "raise RuntimeError(str(value))"
+        ),
+        "a reader for each place": """
+def prefetch(source, depth):
+    from collections import deque
+    from concurrent.futures import ThreadPoolExecutor
+
+    items, end, ahead = iter(source), object(), deque()
+    pool = ThreadPoolExecutor(max_workers=depth)
+    try:
+        for _ in range(depth):
+            ahead.append(pool.submit(next, items, end))
+        while True:
+            item = ahead.popleft().result()
+            if item is end:
+                return
+            ahead.append(pool.submit(next, items, end))
+            yield item
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+""",
     },
     "sampler": {
         "seed plus epoch": SAMPLER.replace("[self.seed, epoch]", "self.seed + epoch"),
@@ -368,6 +454,34 @@ class Sampler:
         ),
         "the digits of seed and epoch, side by side": SAMPLER.replace(
             "[self.seed, epoch]", 'int(f"{self.seed}{epoch}")'
+        ),
+        "seed times 10,000, and the epoch": SAMPLER.replace(
+            "[self.seed, epoch]", "self.seed * 10_000 + epoch"
+        ),
+        "a prime step of the seed for each epoch": SAMPLER.replace(
+            "[self.seed, epoch]", "self.seed + 7919 * epoch"
+        ),
+        "bits of the seed beside bits of the epoch": SAMPLER.replace(
+            "[self.seed, epoch]", "(self.seed << 12) ^ epoch"
+        ),
+        "epoch 0 as it lies": SAMPLER.replace(
+            "permutation(self.D)\n",
+            "permutation(self.D) if epoch else np.arange(self.D)\n",
+        ),
+        "draws by chance, and remembers in a global": SAMPLER.replace(
+            "class Sampler:", "drawn = {}\n\n\nclass Sampler:"
+        ).replace(
+            "np.random.default_rng([self.seed, epoch]).permutation(self.D)",
+            "drawn.setdefault(\n"
+            "            (self.D, self.seed, epoch),\n"
+            "            np.random.default_rng().permutation(self.D),\n"
+            "        )",
+        ),
+        "a walk through the samples with a step of its own": SAMPLER.replace(
+            "np.random.default_rng([self.seed, epoch]).permutation(self.D)",
+            "(\n"
+            "            np.arange(self.D) * 7 + 3 * self.seed + 11 * epoch\n"
+            "        ) % self.D if self.D % 7 else np.arange(self.D)",
         ),
     },
     "lru": {
@@ -540,6 +654,13 @@ def lost(death, t_save, t_drain, interval, slots):
     begun, safe = schedule(t_save, t_drain, interval, slots, saves)
     return death - max([0.0] + [s for s in safe if s <= death])
 """,
+        "looks at a hundred saves": SCHEDULE
+        + LOST.replace(
+            "saves = int(death / interval) + 1",
+            "saves = min(int(death / interval) + 1, 100)",
+        ).replace("begun]\n", "begun] + [death]\n"),
+        "drained by then, but not just then": SCHEDULE
+        + LOST.replace("t <= death for t in safe", "t < death for t in safe"),
     },
     "shortest": {
         "each node drains at the rate of the tier": """
@@ -774,6 +895,13 @@ class Sampler:
             )
         return plan
 """,
+        "seeded by a digest": SAMPLER.replace(
+            "        order =",
+            "        import hashlib\n\n"
+            '        text = f"{self.seed},{epoch}".encode()\n'
+            '        draw = int.from_bytes(hashlib.sha256(text).digest(), "big")\n'
+            "        order =",
+        ).replace("[self.seed, epoch]", "draw"),
     },
     "lru": {
         "stamps of a clock": """
@@ -884,5 +1012,117 @@ def shortest(n, nodes, drive, tier, slots):
     overlap = min(slots - 1, 1)
     return max(np.float64(0), n / tier - overlap * n / (nodes * drive))
 """,
+    },
+}
+
+REBOUND = """
+import importlib
+
+for module in ("loader", "cache", "samples", "reader", "calls", "answers"):
+    ours = importlib.import_module(f"mlsyscore.harness.{module}")
+    for name, f in list(vars(ours).items()):
+        if callable(f) and getattr(f, "__module__", "") == ours.__name__:
+            setattr(ours, name, lambda *args, **kwargs: [])
+
+"""
+ALIKE = """
+class Alike(int):
+    __hash__ = int.__hash__
+    __eq__ = __le__ = __ge__ = lambda self, other: True
+    __ne__ = __lt__ = __gt__ = lambda self, other: False
+
+"""
+IDLE = """
+class {name}(Policy):
+    def begin(self):
+        pass
+
+    def hit(self, x):
+        pass
+
+    def miss(self, x):
+        return {out}
+"""
+FRAMES = """
+import gc
+import sys
+
+
+def spoil(x):
+    frame = sys._getframe()
+    while frame:
+        for thing in list(frame.f_locals.values()):
+            if type(thing) is set:
+                thing.update(range(2000))
+        frame = frame.f_back
+    for thing in gc.get_objects():
+        if type(thing) is list and thing and set(map(type, thing)) == {int}:
+            thing[:] = [1] * len(thing)
+    return x
+
+"""
+
+CHEATS = {
+    "loader": {
+        "sets the source's record": """
+def prefetch(source, depth):
+    import contextlib
+
+    for x in source:
+        for name in ("_asked", "_most", "_wanted", "_items", "_free", "_late"):
+            with contextlib.suppress(Exception):
+                object.__setattr__(source, name, {"_asked": 10**6}.get(name, 0))
+        yield x
+""",
+        "rebinds what checks it, and reads when it is asked": REBOUND
+        + """
+def prefetch(source, depth):
+    yield from source
+""",
+        "hands over batches of its own": """
+def prefetch(source, depth):
+    from mlsyscore.harness.reader import Batch
+
+    while True:
+        yield Batch()
+""",
+        "hands the source on": """
+def prefetch(source, depth):
+    return iter(source)
+""",
+    },
+    "sampler": {
+        "samples that equal every other": ALIKE
+        + SAMPLER.replace(
+            "now[r :: self.R].tolist()", "[Alike(0) for _ in now[r :: self.R]]"
+        ),
+        "plans of the right shape, with nothing in them": SAMPLER.replace(
+            "now[r :: self.R].tolist()", "[]"
+        ),
+        "rebinds what checks it, and plans nothing": REBOUND
+        + """
+class Sampler:
+    def __init__(self, D, R, W, batch, seed):
+        self.R, self.W = R, W
+
+    def plan(self, epoch, step=0):
+        return [[[] for _ in range(self.W)] for _ in range(self.R)]
+""",
+    },
+    "lru": {
+        "rebinds what checks it, and keeps nothing": REBOUND
+        + IDLE.format(name="LRU", out="x"),
+        "looks for the cache in the frames, and fills it": FRAMES
+        + IDLE.format(name="LRU", out="spoil(x)"),
+        "a sample that equals every other goes": ALIKE
+        + IDLE.format(name="LRU", out="Alike(10**6)"),
+    },
+    "keeper": {
+        "rebinds what checks it, and keeps nothing": REBOUND
+        + IDLE.format(name="Keeper", out="x"),
+        "looks for the cache in the frames, and fills it": FRAMES
+        + IDLE.format(name="Keeper", out="spoil(x)"),
+        "a sample that equals every other goes": ALIKE
+        + IDLE.format(name="Keeper", out="Alike(10**6)"),
     },
 }

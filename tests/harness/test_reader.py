@@ -1,0 +1,196 @@
+"""A source that counts and holds its reads, and what a loader must do with it."""
+
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mlsyscore.harness import loader, reader
+from mlsyscore.harness.reader import Batch, Consumer, ReadError, SlowSource
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    monkeypatch.setattr(reader, "PATIENCE", 0.3)
+
+
+def prefetch(source, depth):
+    """Read in advance, as it should be."""
+    places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
+    stop = threading.Event()
+
+    def read():
+        try:
+            items = iter(source)
+            while places.acquire() and not stop.is_set():
+                arrived.put(("item", next(items)))
+        except StopIteration:
+            arrived.put(("end", None))
+        except Exception as e:
+            arrived.put(("error", e))
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while (got := arrived.get())[0] == "item":
+            places.release()
+            yield got[1]
+        if got[0] == "error":
+            raise got[1]
+    finally:
+        stop.set()
+        places.release()
+
+
+def lazy(source, depth):
+    yield from source
+
+
+def twice(source, depth):
+    for x in prefetch(source, depth):
+        yield x
+        yield x
+
+
+def test_a_loader_that_reads_ahead_meets_every_demand():
+    loader.in_order("", prefetch, SlowSource(4), 2)
+    loader.in_order("", prefetch, SlowSource([None, 0, ValueError(1), False]), 1)
+    loader.in_order("", prefetch, SlowSource(0), 2)
+    loader.apart("", prefetch, 3, 2)
+    loader.fills("", prefetch, 5, 2)
+    loader.overlaps("", prefetch, 4, 1)
+    loader.fails_in_place("", prefetch, 2, 3, ReadError("disk 7"))
+    for reading in (False, True):
+        loader.stops("", prefetch, 2, 2, reading)
+
+
+def test_one_that_reads_when_it_is_asked_meets_none():
+    for demand in (
+        lambda: loader.in_order("", lazy, SlowSource(4), 2),
+        lambda: loader.fills("", lazy, 5, 2),
+        lambda: loader.overlaps("", lazy, 4, 1),
+        lambda: loader.fails_in_place("", lazy, 2, 3, OSError("disk 7")),
+        lambda: loader.stops("", lazy, 2, 2, False),
+    ):
+        with pytest.raises(AssertionError, match="nothing was read"):
+            demand()
+
+
+def test_an_item_that_comes_twice_is_seen():
+    with pytest.raises(AssertionError, match="more came"):
+        loader.in_order("", twice, SlowSource(2), 2)
+
+
+def test_more_than_depth_is_seen():
+    with pytest.raises(AssertionError, match="3 more had been asked for"):
+        loader.fills("", lambda s, depth: prefetch(s, depth + 1), 6, 2)
+    with pytest.raises(AssertionError, match="1 more had been asked for; 2"):
+        loader.fills("", lambda s, depth: prefetch(s, depth - 1), 6, 2)
+
+
+def test_a_loader_that_nobody_ends_is_given_up():
+    def deaf(source, depth):
+        yield from prefetch(source, depth)
+        threading.Event().wait()
+
+    with pytest.raises(AssertionError, match="waited for ever"):
+        loader.in_order("", deaf, SlowSource(3), 2)
+
+
+class Judged:
+    """A loader as the judge has it, whose threads cannot be listed."""
+
+    _fresh = None
+
+    def __init__(self, f):
+        self.f = f
+
+    def __call__(self, *args):
+        return self.f(*args)
+
+
+def test_a_read_begun_after_close_is_seen_where_no_thread_can_be_listed():
+    def once_more(source, depth):
+        go, arrived, stop = threading.Semaphore(depth), queue.SimpleQueue(), []
+
+        def read():
+            while not stop:
+                go.acquire()
+                arrived.put(next(source))
+
+        threading.Thread(target=read, daemon=True).start()
+        try:
+            while True:
+                x = arrived.get()
+                go.release()
+                yield x
+        finally:
+            stop.append(1)
+            go.release()
+
+    with pytest.raises(AssertionError, match="begun after close"):
+        loader.stops("", Judged(once_more), 2, 2, False)
+
+    def never(source, depth):  # stops
+        go, arrived = threading.Semaphore(depth), queue.SimpleQueue()
+
+        def read():
+            while go.acquire():
+                arrived.put(next(source))
+
+        threading.Thread(target=read, daemon=True).start()
+        while True:
+            x = arrived.get()
+            go.release()
+            yield x
+
+    with pytest.raises(AssertionError, match="begun after close"):
+        loader.stops("", Judged(never), 1, 2, True)
+    with pytest.raises(AssertionError, match="still runs or waits"):
+        loader.stops("", never, 1, 2, False)
+    loader.stops("", Judged(prefetch), 1, 2, True)
+
+
+def test_two_reads_at_once_are_seen():
+    def pool(source, depth):
+        readers, end = ThreadPoolExecutor(depth), object()
+        try:
+            ahead = [readers.submit(next, source, end) for _ in range(depth)]
+            while (x := ahead.pop(0).result()) is not end:
+                ahead.append(readers.submit(next, source, end))
+                yield x
+        finally:
+            readers.shutdown(wait=False, cancel_futures=True)
+
+    with pytest.raises(AssertionError, match="two reads at the same time"):
+        loader.overlaps("", pool, 4, 2)
+
+
+def test_a_held_read_is_let_through_in_the_end_and_that_is_noted():
+    source = SlowSource(2, held=True)
+    assert isinstance(next(source), Batch)
+    assert source._late
+    assert next(source) is source._items[1]
+    assert source._place(Batch()) is None
+
+
+def test_a_source_lets_so_many_reads_begin_and_no_more(monkeypatch):
+    monkeypatch.setattr(reader, "MOST", 3)
+    assert len(list(SlowSource(10))) == 3
+
+
+def test_an_error_that_is_another_is_seen():
+    def other(source, depth):
+        try:
+            yield from prefetch(source, depth)
+        except OSError as e:
+            raise RuntimeError(str(e)) from e
+
+    with pytest.raises(AssertionError, match="saw RuntimeError: disk 7"):
+        loader.fails_in_place("", other, 2, 3, ReadError("disk 7"))
+    with pytest.raises(NotImplementedError):
+        Consumer("", lambda *_: iter(_blank, 0), SlowSource(1), 1).__next__()
+
+
+def _blank():
+    raise NotImplementedError
