@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from .jail import sandbox
-from .jail.inside import KEY
 from .jail.kernel import Jail
 from .judge import evidence
 
@@ -38,7 +37,7 @@ found = {
     "disk": refused(fill, "/tmp/full", SIZE) and refused(fill, "/dev/shm/full", SIZE),
     "memory": resource.getrlimit(resource.RLIMIT_AS) == (MEMORY, MEMORY),
 }
-display({KEY: found}, raw=True)
+ANSWER = found
 """
 MEANS = {
     "network": "none but its own loopback",
@@ -76,7 +75,7 @@ def examine() -> list[str]:
     with tempfile.NamedTemporaryFile() as secret, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        known = {"PORT": listening.getsockname()[1], "SECRET": secret.name, "KEY": KEY}
+        known = {"PORT": listening.getsockname()[1], "SECRET": secret.name}
         known |= {"SIZE": sandbox.FILES + 1, "MEMORY": sandbox.MEMORY}
         jail = Jail(30.0, PATIENCE)
         try:

@@ -1,156 +1,274 @@
-"""The half that runs in the jail: calls the student's functions, sends plain data out.
+"""The half that runs in the jail: does what the judge asks, stands for what is his.
 
 Standalone: its source is sent into the jail, where ``autograder`` does not exist.
 A student can break it, and then has only spoiled the answers to the checks.
 """
 
-import base64
-import dataclasses
+import functools
+import importlib
 import io
+import json
+import os
 import pickle
+import socket
 import sys
+import threading
+import weakref
 from typing import Any
 
-DEEP, LARGE = 20, 64 << 20  # levels of nesting; bytes of one answer
-BITS = 14_000  # of an integer; Python refuses to print a longer one
-ITEM = 64  # bytes that a number takes as JSON, or a little less
-KINDS = {k: k.__name__ for k in (list, tuple, set, frozenset)}
-KEY = "application/x-mlsyscore+json"
-MOST = 10_000  # objects that answers may stand for
-HELD: list[Any] = []  # those objects: generators, functions, things of own classes
+from _encode import DATA, HELD, Room, plain
+
+PLACE = ""  # of the judge's socket; written here by who sends this
+NAMES: dict[str, Any] = {}  # the student's own
+KEPT: dict[str, dict[str, Any]] = {}  # those of before, by the check that kept them
+SYSTEM = {"In", "Out", "get_ipython", "exit", "quit", "open"}  # IPython's own
+THINGS: Any = weakref.WeakValueDictionary()  # so that each is one here too
+local = threading.local()  # each thread, and each rank, has a wire of its own
 
 
-class Room:
-    """What is left of the bytes that one answer may take."""
+class Wire:
+    """A connection to the judge: JSON out, pickles in."""
 
-    def __init__(self) -> None:
-        self.left = LARGE
+    def __init__(self, hello: Any) -> None:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(PLACE)
+        self.stream = connection.makefile("rwb")
+        self.write(hello)
 
-    def take(self, size: int) -> None:
-        """Take some; raise TypeError when nothing is left."""
-        self.left -= size
-        if self.left < 0:
-            raise TypeError(f"a value of more than {LARGE >> 20} MiB, the limit")
+    def write(self, x: Any) -> None:
+        """Send one message."""
+        data = json.dumps(x).encode()
+        self.stream.write(len(data).to_bytes(8, "big") + data)
+        self.stream.flush()
 
-
-def plain(x: Any, room: Room | None = None, depth: int = 0) -> Any:
-    """Turn a value into JSON; raise TypeError for what is not plain data."""
-    room = room or Room()
-    if depth > DEEP:
-        raise TypeError(f"a value nested more than {DEEP} deep")
-
-    def within(v: Any) -> Any:
-        return plain(v, room, depth + 1)
-
-    if x is None or isinstance(x, bool):
-        return x
-    if isinstance(x, str):
-        room.take(6 * str.__len__(x))  # JSON may write six characters for one
-        return str.__str__(x).encode().decode()  # which half a character stops
-    if isinstance(x, bytes):
-        room.take(bytes.__len__(x))
-        return {"bytes": base64.b64encode(x).decode()}
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    if torch is not None and isinstance(x, torch.Tensor):
-        return _tensor(x.detach().cpu().resolve_conj().resolve_neg(), room)
-    if numpy is not None and isinstance(x, numpy.ndarray | numpy.generic):
-        return {"array": _array(numpy.asarray(x), room)}
-    if isinstance(x, int):
-        if int.bit_length(x) > BITS:
-            raise TypeError(f"an integer of more than {BITS} bits, the limit")
-        return {"int": hex(int.__index__(x))}
-    if isinstance(x, float):
-        return {"float": float.hex(x)}
-    if isinstance(x, complex):
-        parts = complex.__complex__(x)
-        return {"complex": [float.hex(parts.real), float.hex(parts.imag)]}
-    for kind, word in KINDS.items():
-        if isinstance(x, kind):
-            room.take(ITEM * kind.__len__(x))
-            return {word: [within(v) for v in kind.__iter__(x)]}
-    if isinstance(x, dict):
-        room.take(2 * ITEM * dict.__len__(x))
-        return {"dict": [[within(k), within(v)] for k, v in dict.items(x)]}
-    if dataclasses.is_dataclass(x) and type(x).__module__.startswith("mlsyscore."):
-        fields = {f.name: within(getattr(x, f.name)) for f in dataclasses.fields(x)}
-        return {"thing": [type(x).__module__, type(x).__name__, fields]}
-    some = hasattr(type(x), "__iter__") or hasattr(type(x), "__next__")
-    if callable(x) or some or type(x).__module__ == "__main__":
-        return {"held": _hold(x)}
-    raise TypeError(f"an object of type {type(x).__name__}, which is no plain data")
+    def read(self) -> Any:
+        """Return the next message; raise EOFError when there is none."""
+        head = self.stream.read(8)
+        if len(head) < 8:
+            raise EOFError
+        return pickle.loads(self.stream.read(int.from_bytes(head, "big")))
 
 
-def _hold(x: Any) -> list[Any]:
-    """Keep an object here; return its number, and what to call it."""
-    if len(HELD) >= MOST:
-        raise TypeError(f"more than {MOST} objects, the limit")
-    HELD.append(x)
-    return [len(HELD) - 1, str(type(x).__name__)[:80]]
-
-
-def _array(x: Any, room: Room) -> list[Any]:
-    if x.dtype.kind not in "biufcU":
-        raise TypeError(f"an array of {x.dtype}, which is no plain data")
-    room.take(x.nbytes)
-    return [x.dtype.str, list(x.shape), base64.b64encode(x.tobytes()).decode()]
-
-
-def _tensor(x: Any, room: Room) -> Any:
-    import numpy
-    import torch
-
-    kind = str(x.dtype).removeprefix("torch.")
-    if not hasattr(numpy, kind):  # bfloat16 and its kind fit into float32
-        room.take(4 * x.numel())
-        x = x.to(torch.float32)
-    return {"tensor": [kind, {"array": _array(x.numpy(), room)}]}
+def mine(hello: Any = "thread") -> Wire:
+    """Return the wire of this thread of this process."""
+    if getattr(local, "pid", None) != os.getpid():
+        local.wire, local.pid = Wire(hello), os.getpid()
+    return local.wire  # type: ignore[no-any-return]
 
 
 class _Arguments(pickle.Unpickler):
-    def __init__(self, data: bytes, names: dict[str, Any]) -> None:
-        super().__init__(io.BytesIO(data))
-        self.names = names
-
     def persistent_load(self, name: Any) -> Any:
-        return HELD[name] if isinstance(name, int) else self.names[name]
+        match name:
+            case ("named", str(known)):
+                return NAMES[known]
+            case ("held", int(number)):
+                return HELD[number]
+        _, number, *more = name
+        known = THINGS.get(number)
+        if known is None:
+            THINGS[number] = known = Thing(number, *more)
+        return known
 
 
-def call(message: str, names: dict[str, Any]) -> None:
-    """Call one of the student's functions; show its answer, or its error, as JSON."""
+def loaded(data: bytes) -> Any:
+    """Return what the judge has packed."""
+    return _Arguments(io.BytesIO(data)).load()
+
+
+def ask(number: int, what: str, *args: Any, **kwargs: Any) -> Any:
+    """Let the judge do something with a thing of his; return what comes of it."""
+    wire = mine()
+    wire.write({"ask": [number, what, plain(args), plain(kwargs)]})
+    while True:
+        kind, *rest = wire.read()
+        if kind == "reply":
+            return loaded(rest[0])
+        if kind == "raise":
+            raise error(*rest)
+        do(wire, kind, rest)
+
+
+def error(module: str, name: str, args: Any) -> BaseException:
+    """Make an error that the judge raised; of an unknown class, a RuntimeError."""
     try:
-        f, args, kwargs = _Arguments(base64.b64decode(message), names).load()
-        answer = {"value": plain(f(*args, **kwargs))}
+        own = NAMES if module == "__main__" else vars(importlib.import_module(module))
+        made = own[name](*args)
+        return made if isinstance(made, BaseException) else RuntimeError(*args)
+    except Exception:
+        return RuntimeError(*args)
+
+
+class Thing:
+    """Stands for a thing that the judge keeps: a disk, a clock, a function."""
+
+    __slots__ = ("__weakref__", "_kind", "_methods", "_number")
+
+    def __init__(self, number: int, kind: str, methods: tuple[str, ...]) -> None:
+        object.__setattr__(self, "_number", number)
+        object.__setattr__(self, "_kind", kind)
+        object.__setattr__(self, "_methods", methods)
+
+    def _ours(self) -> int:
+        return self._number  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{name} of a {self._kind} cannot be seen")
+        if name in self._methods:
+            return functools.partial(ask, self._number, "method", name)
+        return ask(self._number, "get", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name} of a {self._kind} cannot be set")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102  as it is theirs
+        return ask(self._number, "call", *args, **kwargs)
+
+    def __iter__(self) -> Any:
+        return ask(self._number, "iter")
+
+    def __next__(self) -> Any:
+        return ask(self._number, "next")
+
+    def __getitem__(self, key: Any) -> Any:
+        return ask(self._number, "item", key)
+
+    def __len__(self) -> int:
+        return int(ask(self._number, "len"))
+
+    def __contains__(self, x: Any) -> bool:
+        return bool(ask(self._number, "in", x))
+
+    def __bool__(self) -> bool:
+        return bool(ask(self._number, "bool"))
+
+    def __enter__(self) -> Any:
+        return ask(self._number, "enter")
+
+    def __exit__(self, *why: Any) -> None:
+        ask(self._number, "exit")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Thing) and other._number == self._number
+
+    def __hash__(self) -> int:
+        return hash(("thing", self._number))
+
+    def __repr__(self) -> str:
+        return f"<{self._kind}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"a {self._kind} is one, and cannot be copied")
+
+
+def serve(names: dict[str, Any]) -> None:
+    """Do what the judge asks, until he says that this is all."""
+    global NAMES
+    NAMES = names
+    wire = mine("kernel")
+    while True:
+        try:
+            kind, *rest = wire.read()
+        except EOFError:
+            return
+        if kind == "end":
+            return
+        do(wire, kind, rest)
+
+
+def do(wire: Wire, kind: str, rest: list[Any]) -> None:
+    """Carry out one of the judge's wishes, and send what comes of it."""
+    try:
+        wire.write(ACTS[kind](*rest))
+    except (TypeError, ValueError, RecursionError) as e:  # no JSON after all
+        wire.write(failed(e))
+
+
+def called(message: bytes) -> dict[str, Any]:
+    """Call one of the student's functions; return its answer, or its error."""
+    try:
+        f, args, kwargs = loaded(message)
+        return {"value": plain(f(*args, **kwargs))}
     except BaseException as e:
-        answer = _error(e)
-    _show(answer)
+        return failed(e)
 
 
-def describe(wanted: list[str], names: dict[str, Any]) -> None:
-    """Show what each wanted name holds: something to call, or a value."""
+def described(wanted: list[str], data: list[str]) -> dict[str, Any]:
+    """Return what each wanted name holds: something to call, or a value."""
+    DATA.update(data)
     held: dict[str, Any] = {}
     room = Room()  # of all together, since they cross together
     for name in wanted:
-        if name in names:
-            before, value = room.left, names[name]
+        if name in NAMES:
+            before, value = room.left, NAMES[name]
             try:
                 held[name] = None if callable(value) else {"value": plain(value, room)}
             except BaseException as e:
-                room.left, held[name] = before, _error(e)
-    _show({"value": held})
+                room.left, held[name] = before, failed(e)
+    return {"names": held}
 
 
-def _error(e: BaseException) -> dict[str, Any]:
-    """Name an error by the builtin that it is, and say what it says."""
-    kind = next(c for c in type(e).__mro__ if c.__module__ == "builtins").__name__
-    own = type(e).__name__
+def keep(check: str) -> dict[str, Any]:
+    """Remember what every name holds when a check comes."""
+    own = {k: v for k, v in NAMES.items() if k not in SYSTEM and k[:1] != "_"}
+    KEPT[check] = own
+    return {"value": None}
+
+
+def back(check: str) -> dict[str, Any]:
+    """Let every name hold what it held when a check came."""
+    if check in KEPT:
+        for name in [k for k in NAMES if k not in SYSTEM and k[:1] != "_"]:
+            del NAMES[name]
+        NAMES.update(KEPT[check])
+    return {"value": None}
+
+
+def failed(e: BaseException) -> dict[str, Any]:
+    """Name an error by all that it descends from, and say what it says."""
+    kinds = [c for c in type(e).__mro__ if c is not object]
+    names = [f"{c.__module__}.{c.__qualname__}"[:200] for c in kinds[:20]]
     try:
-        said = str(e)[:2000]
-        return {"error": [kind, said if own == kind else f"{own}: {said}"]}
+        said = str(e)[:2000].encode("utf-8", "replace").decode()
     except BaseException:
-        return {"error": [kind, "its message cannot be shown"]}
+        said = "its message cannot be shown"
+    return {"error": [names, said]}
 
 
-def _show(answer: Any) -> None:
-    from IPython.display import display
+def together(ranks: list[bytes]) -> dict[str, Any]:
+    """Call a function on every rank, in a process of its own each; wait for all."""
+    children = []
+    for rank, message in enumerate(ranks):
+        child = os.fork()
+        if child == 0:
+            _rank(rank, message)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    return {"value": None}
 
-    display({KEY: answer}, raw=True)
+
+def look(code: str) -> dict[str, Any]:
+    """Run code of the judge's own; return what it calls ANSWER."""
+    exec(code, NAMES)
+    return {"value": plain(NAMES.pop("ANSWER", None))}
+
+
+def _rank(rank: int, message: bytes) -> None:
+    """Be one rank; do not return."""
+    try:
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(1)  # the ranks share the cores
+        wire = mine({"rank": rank})
+        try:
+            answer = called(message)
+            wire.write({"done": answer})
+        except (TypeError, ValueError, RecursionError) as e:
+            wire.write({"done": failed(e)})
+    finally:
+        os._exit(0)
+
+
+ACTS = {"call": called, "describe": described, "keep": keep, "back": back}
+ACTS |= {"together": together, "look": look}

@@ -1,4 +1,8 @@
-"""Run a submission: the student's cells in the jail, the check cells out here."""
+"""Run a submission: the student's cells in the jail, the check cells out here.
+
+Twice: first the whole notebook with the visible part of every check, and all messages
+that teach; then the hidden parts, of which the student hears one sentence of ours.
+"""
 
 import contextlib
 import io
@@ -8,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
-from ..jail.crossing import INSIDE, Line, Remote
+from ..jail.crossing import Line, Remote
 from ..jail.kernel import Jail, Lost
 from ..make import pages
 from ..make.pages import error
@@ -18,6 +23,8 @@ from ..make.roles import BEGIN, END, defined, name, role
 CHECK = "<check>"  # the file name of its code
 CELL = float(os.environ.get("AUTOGRADER_CELL_SECONDS", 30))
 NOTEBOOK = float(os.environ.get("AUTOGRADER_NOTEBOOK_SECONDS", 300))
+HIDDEN = "a hidden case of this check fails"
+ALONE = " (here only the set-up and answer cells have run)"
 
 
 class Late(BaseException):
@@ -29,63 +36,109 @@ class Late(BaseException):
 
 @contextlib.contextmanager
 def alarm(seconds: float) -> Iterator[None]:
-    """Raise Late after so many seconds of our own code, on the main thread."""
+    """Raise Late when this process has computed for so long, on the main thread."""
 
     def late(*_: Any) -> None:
         raise Late(f"this check computed for over {seconds:g} s on your answer")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def visible(check: str) -> str:
+    """Return a check without its hidden parts, as the student has it."""
+    kept, hidden = [], False
+    for line in check.splitlines():
+        hidden = hidden or BEGIN in line
+        kept += [] if hidden else [line]
+        hidden = hidden and END not in line
+    return "\n".join(kept)
 
 
 class Grader:
     """One submission being graded.  master: the instructor's copy of the lab."""
 
-    def __init__(self, master: NotebookNode) -> None:
+    def __init__(self, submission: NotebookNode, master: NotebookNode) -> None:
         self.master = {name(c) or c.id: c for c in master.cells}
-        self.jail = Jail(CELL, NOTEBOOK)
+        self.cells = [c for c in submission.cells if c.cell_type == "code"]
+        self.fatal: set[int] = set()  # cells that the kernel did not survive
         self.world: dict[str, Any] = {"__name__": "__main__"}
-        self.line = Line(self.ask, self.world)
-        theirs = [c for c in master.cells if role(c) in ("answer", "probe")]
-        self.remote = sorted(set().union(*(defined(c.source) for c in theirs)))
+        self.names: dict[str, set[str]] = {"answer": set(), "probe": set()}
+        for cell in master.cells:
+            if role(cell) in self.names:
+                self.names[role(cell)] |= defined(cell.source)
+        with contextlib.redirect_stdout(io.StringIO()):
+            for cell in master.cells:  # in the lab's order, whatever is handed in
+                if role(cell) == "setup":
+                    exec(compile(cell.source, f"<{name(cell)}>", "exec"), self.world)
+        self.line = self._line()
+        self.others: list[Jail] = []
 
-    def ask(self, code: str) -> Any:
-        """Ask the jail, while the time of our own code stands still."""
-        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-        try:
-            return self.jail.ask(code)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, left)
+    def _line(self) -> Line:
+        return Line(Jail(CELL, NOTEBOOK), self.world, self.again)
+
+    def again(self, also: str = "") -> Line:
+        """Start another kernel that has run the set-up and the answers alone.
+
+        also: another kind of cell that it runs too.
+        """
+        line = self._line()
+        self.others.append(line.jail)
+        for number, cell in enumerate(self.cells):
+            ours = self._ours(cell)
+            kind = role(ours) if ours else "extra"
+            if kind in ("setup", "answer", also) and number not in self.fatal:
+                with contextlib.suppress(Lost):
+                    line.jail.run(cell.source if kind == "answer" else ours.source)
+        return line
+
+    def _ours(self, cell: NotebookNode) -> Any:
+        """Return the lab's own copy of a cell, or None."""
+        return self.master.get(name(cell) or cell.get("id", ""))
 
     def outputs(self, cell: NotebookNode) -> list[NotebookNode]:
-        """Run one cell of the submission where it belongs."""
-        ours = self.master.get(name(cell) or cell.get("id", ""))
+        """Run one cell of the submission where it belongs: the first pass."""
+        ours = self._ours(cell)
         kind = role(ours) if ours else "extra"
-        if kind == "text" or (
-            kind == "explore" and ours and cell.source == ours.source
-        ):
+        same = kind == "explore" and cell.source == ours.source
+        if same or kind in ("text", "probe"):
             return []
+        if kind == "check":
+            found = self.judge(visible(ours.source))
+            if not found and BEGIN in ours.source:
+                with contextlib.suppress(Lost):
+                    self.line.keep(name(ours) or "")
+            return found
+        own = ours.source if kind == "setup" else cell.source
         try:
-            if ours and kind == "check":
-                return self.judge(ours.source)
-            if ours and kind == "setup":
-                exec(ours.source, self.world)
-            own = ours.source if ours and kind in ("setup", "probe") else cell.source
-            return [o for o in map(pages.output, self.jail.run(own)) if o]
+            return [o for o in map(pages.output, self.line.jail.run(own)) if o]
         except Lost as e:
+            self.fatal |= {i for i, c in enumerate(self.cells) if c is cell}
             return [error("TimeoutError", str(e))]
+
+    def hidden(self, cell: NotebookNode) -> list[NotebookNode]:
+        """Run a check with its hidden part; only the instructor hears why it fails."""
+        ours = self._ours(cell)
+        with contextlib.suppress(Lost):
+            self.line.back(name(ours) or "")
+        found = self.judge(ours.source)
+        if not found:
+            return []
+        why = f"for the instructor: {found[0].ename}: {found[0].evalue}\n"
+        sentence = ours.metadata.get("hidden", HIDDEN)
+        own = new_output("stream", name="stderr", text=why)
+        return [error("AssertionError", sentence), own]
 
     def judge(self, check: str) -> list[NotebookNode]:
         """Run one check out here, with proxies for what the student defined."""
-        printed = io.StringIO()
         try:
-            self.jail.within(CELL)
-            with contextlib.redirect_stdout(printed), alarm(CELL):
+            self.line.jail.within(CELL)
+            with contextlib.redirect_stdout(io.StringIO()), alarm(CELL):
                 self.refresh()
                 exec(compile(check, CHECK, "exec"), dict(self.world))
         except Lost as e:
@@ -94,24 +147,37 @@ class Grader:
             return [error("TimeoutError", str(e))]
         except Exception as e:
             kind = next(c for c in type(e).__mro__ if c.__module__ == "builtins")
-            return [error(kind.__name__, self._said(e, check))]
+            return [error(kind.__name__, self._said(e))]
         finally:
-            self.jail.within(NOTEBOOK)
+            self.line.jail.within(NOTEBOOK)
+            for jail in self.others:
+                jail.close()
+            self.others.clear()
         return []
 
     def refresh(self) -> None:
         """Bind each name of an answer to what the jail holds under it now."""
         self.line.last = ""
-        question = f"{INSIDE}.describe({self.remote!r}, globals())"
+        wanted = sorted(self.names["answer"])
         try:
-            held = self.ask(question)
+            held = self.line.describe(wanted)
         except Lost:  # to what an exercise before has left running
-            held = self.ask(question)
-        held = held.get("value", {}) if isinstance(held, dict) else {}
-        for key in self.remote:
+            held = self.line.describe(wanted)
+        for key in wanted:
             self.world.pop(key, None)
             if key in held:
                 self.world[key] = self._bound(key, held[key])
+        probes: list[Line] = []  # they share one kernel that nobody else has touched
+        for key in self.names["probe"]:
+            self.world[key] = self._probe(key, probes)
+
+    def _probe(self, key: str, started: list[Line]) -> Any:
+        def probe(*args: Any, **kwargs: Any) -> Any:
+            if not started:
+                started.append(self.again("probe"))
+            return Remote(key, started[0], "a probe")(*args, **kwargs)
+
+        return probe
 
     def _bound(self, key: str, answer: Any) -> Any:
         """Return what stands for one name: its value, or a proxy that explains it."""
@@ -123,38 +189,35 @@ class Grader:
                 why = str(e)
         return Remote(key, self.line, "a function", why)
 
-    def _said(self, e: Exception, check: str) -> str:
-        """Say why a check failed: in its own words, or with what it stumbled over.
-
-        The student's own words may hold what a hidden part has sent.
-        """
-        if hasattr(e, "theirs") and hidden(check, e):
-            return "your code raised this in a hidden part, so its text is left out"
+    def _said(self, e: Exception) -> str:
+        """Say why a check failed: in its own words, or with what it stumbled over."""
         try:
             said = str(e) or "this check failed"
         except Exception as deeper:  # an array of impossible characters has no text
             return f"this check failed; its message cannot be shown: {deeper}"
+        if isinstance(e, NameError) and hasattr(e, "theirs") and self.others:
+            return f"{said}{ALONE}"
         blame = not isinstance(e, AssertionError) and not hasattr(e, "theirs")
         blame = blame and bool(self.line.last)
         return f"{said} (your code returned: {self.line.last})" * blame or said
 
-
-def hidden(check: str, e: Exception) -> bool:
-    """Say whether an error came up in the hidden part of a check."""
-    tb, line = e.__traceback__, 0
-    while tb:
-        line = tb.tb_lineno if tb.tb_frame.f_code.co_filename == CHECK else line
-        tb = tb.tb_next
-    before = "\n".join(check.splitlines()[:line])
-    return before.count(BEGIN) > before.count(END)
+    def close(self) -> None:
+        """End all kernels."""
+        for jail in (self.line.jail, *self.others):
+            jail.close()
 
 
 def run(submission: NotebookNode, master: NotebookNode) -> list[list[NotebookNode]]:
     """Return the outputs of every cell of a submission, in its order."""
-    grader = Grader(master)
+    grader = Grader(submission, master)
     try:
-        return [
+        found = [
             grader.outputs(c) if c.cell_type == "code" else [] for c in submission.cells
         ]
+        for i, cell in enumerate(submission.cells):
+            ours = grader._ours(cell)
+            if ours and role(ours) == "check" and BEGIN in ours.source and not found[i]:
+                found[i] = grader.hidden(cell)
+        return found
     finally:
-        grader.jail.close()
+        grader.close()

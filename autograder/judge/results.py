@@ -12,6 +12,8 @@ from typing import Any
 from nbformat import NotebookNode
 
 from ..jail import sandbox, warm
+from ..jail.kernel import PATIENCE
+from ..make.roles import name, role
 from . import evidence
 
 warm.ALSO.add(evidence.__name__)
@@ -27,7 +29,7 @@ def _code() -> str:
 
 def grader() -> str:
     """Name this version of the autograder, and its limits."""
-    limits = (evidence.CELL, evidence.NOTEBOOK, sandbox.MEMORY)
+    limits = (evidence.CELL, evidence.NOTEBOOK, sandbox.MEMORY, PATIENCE)
     return hashlib.sha256(f"{_code()}{limits}".encode()).hexdigest()
 
 
@@ -37,11 +39,13 @@ def key(nb: NotebookNode, master: NotebookNode, by: str) -> str:
     A locked cell is judged as the lab has it; nbgrader's step sees it with its hidden
     part, and the workers without.
     """
-    ours = {evidence.name(c): evidence.role(c) for c in master.cells}
-    locked = {key for key, role in ours.items() if role in ("setup", "probe", "check")}
-    parts = [[evidence.name(c), c.cell_type, c.source] for c in nb.cells]
+    ours = {name(c): role(c) for c in master.cells}
+    locked = {key for key, kind in ours.items() if kind in ("setup", "probe", "check")}
+    parts = [[name(c), c.cell_type, c.source] for c in nb.cells]
     parts = [[key, kind, s * (key not in locked)] for key, kind, s in parts]
-    parts += [[evidence.name(c), evidence.role(c), c.source] for c in master.cells]
+    parts += [
+        [name(c), role(c), c.source, c.metadata.get("hidden")] for c in master.cells
+    ]
     return hashlib.sha256(json.dumps([by, parts]).encode()).hexdigest()[:32]
 
 
@@ -71,7 +75,7 @@ def work(by: str, nb: NotebookNode, master: NotebookNode) -> Any:
     """
     if grader() != by:
         raise RuntimeError("this worker has another autograder, or other limits")
-    seconds = evidence.NOTEBOOK + LATE
+    seconds = PATIENCE * evidence.NOTEBOOK + LATE
     return warm.own().call(seconds, evidence.run, nb, master)
 
 

@@ -80,6 +80,8 @@ def _mark(cell: NotebookNode, number: int) -> str:
         raise ValueError(f"cell {number}, {name!r}: a graded cell needs points")
     if role == "probe":
         cell.metadata.tags = ["probe"]
+    if "hidden" in words:  # what a student hears when the hidden part fails
+        cell.metadata.hidden = str(words["hidden"])
     cell.metadata.nbgrader = NotebookNode(
         grade_id=name, schema_version=3, task=False, **flags
     )

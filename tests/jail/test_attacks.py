@@ -11,7 +11,6 @@ import pytest
 
 from autograder.jail import sandbox, warm
 from autograder.jail.crossing import Line, Remote
-from autograder.jail.inside import KEY
 from autograder.jail.kernel import Jail, Lost
 from autograder.judge import evidence
 from autograder.make.build import instructor
@@ -48,14 +47,14 @@ for here, folders, files in os.walk("/proc"):
         except OSError:
             continue
         found.append(path)
-display({KEY: found}, raw=True)
+ANSWER = found
 """
 
 
 def test_the_jail_changes_no_setting_of_the_machine():
     # Of a jail that root made, core_pattern is the way out: it is run, as root.
     with jailed() as jail:
-        found = jail.ask(f"KEY = {KEY!r}\n{WRITABLE}")
+        found = jail.ask(WRITABLE)
     assert found == []
 
 
@@ -66,14 +65,14 @@ def environ(p):
         return open(f"/proc/{p}/environ").read()
     except OSError:
         return ""
-display({KEY: [environ(p) for p in os.listdir("/proc") if p.isdigit()]}, raw=True)
+ANSWER = [environ(p) for p in os.listdir("/proc") if p.isdigit()]
 """
 
 
 def test_no_process_in_the_jail_has_the_environment_of_the_grader(monkeypatch):
     monkeypatch.setenv("TOKEN_OF_THE_LMS", "do-not-tell")
     with jailed() as jail:
-        found = jail.ask(f"KEY = {KEY!r}\n{ENVIRONS}")
+        found = jail.ask(ENVIRONS)
     assert any("HOME=/tmp" in text for text in found)
     assert "do-not-tell" not in str(found)
 

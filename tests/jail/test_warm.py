@@ -14,7 +14,6 @@ import pytest
 
 from autograder.doctor import examine
 from autograder.jail import provisioner, sandbox, warm
-from autograder.jail.inside import KEY
 from autograder.jail.kernel import Jail
 
 pytestmark = pytest.mark.skipif(

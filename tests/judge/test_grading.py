@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.jail import inside, sandbox
+from autograder.jail import encode, sandbox
 from autograder.jail import kernel as kernels
 from autograder.jail.crossing import Line, Remote
 from autograder.jail.decode import decode
-from autograder.jail.inside import KEY, plain
+from autograder.jail.encode import plain
 from autograder.jail.kernel import Jail, Lost
 from autograder.judge import evidence
 from autograder.make import pages
