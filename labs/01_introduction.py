@@ -29,7 +29,7 @@ from mlsyscore.fleet import step_time, system_mtbf
 from mlsyscore.harness.answers import must_raise
 from mlsyscore.harness.calls import fresh
 from mlsyscore.harness.draws import agrees, sample, seeds_apart
-from mlsyscore.harness.fleets import Trials, bought, four, least, trials_of, verdict
+from mlsyscore.harness.trials import Trials, bought, four, least, trials_of, verdict
 from mlsyscore.network import Link
 from mlsyscore.units import GB, day, hour, minute, ms, us
 

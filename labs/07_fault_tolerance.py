@@ -48,7 +48,7 @@ from mlsyscore.harness.lives import (
 )
 from mlsyscore.harness.products import limits, ruled, spoiled
 from mlsyscore.harness.resuming import bit_for_bit, pickled, put_back, resumed
-from mlsyscore.harness.training import Trainer, train
+from mlsyscore.harness.trainer import Trainer, train
 from mlsyscore.reliability import (
     daly_interval,
     fit_rate,

@@ -672,10 +672,10 @@ def fastest(step, most):
     return Lie(1)
 """,
         "rebinds what the checks use": """
-import mlsyscore.harness.fleets as fleets
+import mlsyscore.harness.trials as trials
 
-fleets.least = least = lambda *args: None
-fleets.Trials.__call__ = lambda self, N: 1.0
+trials.least = least = lambda *args: None
+trials.Trials.__call__ = lambda self, N: 1.0
 
 def fastest(step, most):
     return 1
@@ -690,10 +690,10 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
         "rebinds what the checks use, and tells of an error": """
 import mlsyscore.checks as checks
 import mlsyscore.harness.answers as answers
-import mlsyscore.harness.fleets as fleets
+import mlsyscore.harness.trials as trials
 
-fleets.bought = bought = lambda *args: None
-checks.close = fleets.close = close = lambda *args, **more: None
+trials.bought = bought = lambda *args: None
+checks.close = trials.close = close = lambda *args, **more: None
 answers.must_raise = must_raise = lambda *args: None
 
 def cheapest(step, sizes, steps, mtbf, lost, deadline, price):

@@ -836,7 +836,7 @@ def restore(trainer, state):
     put(trainer, pickle.loads((KEPT / state).read_bytes()))
 """,
         "trains again, with a trainer of its own": """
-from mlsyscore.harness.training import Trainer as Mine
+from mlsyscore.harness.trainer import Trainer as Mine
 """
         + RESUME.replace("def capture", "def taken").replace("def restore", "def put")
         + """
@@ -867,9 +867,9 @@ def restore(trainer, state):
 """,
         "rebinds the trainer's step and the comparison": """
 import mlsyscore.harness.resuming as resuming
-import mlsyscore.harness.training as training
+import mlsyscore.harness.trainer as trainers
 
-training.Trainer.step = lambda self: 0.0
+trainers.Trainer.step = lambda self: 0.0
 resuming.bit_for_bit = bit_for_bit = lambda *args: None
 resuming.put_back = put_back = lambda *args: None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .training import Trainer, steps_taken
+from .trainer import Trainer, steps_taken
 
 LARGEST = 100_000  # bytes of a state, and values in it
 
