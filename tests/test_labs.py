@@ -1,5 +1,6 @@
 """Each lab is proved: solution full, blank zero, a mistake caught where it is."""
 
+import re
 import shutil
 
 import nbformat
@@ -9,6 +10,7 @@ from autograder import new
 from autograder.__main__ import main
 from autograder.judge import evidence
 from autograder.make.chapter import ROOT, chapter
+from autograder.make.roles import exercises, name, role
 from tools import notebooks
 from tools.demo import answered, mistakes
 
@@ -24,14 +26,14 @@ def failed(nb, lab):
     """Return the names of the checks that a submission fails."""
     outputs = evidence.run(nb, answered({}, lab))
     return {
-        evidence.name(c)
+        name(c)
         for c, o in zip(nb.cells, outputs, strict=True)
-        if evidence.role(c) == "check" and any(x.output_type == "error" for x in o)
+        if role(c) == "check" and any(x.output_type == "error" for x in o)
     }
 
 
 def checks(lab):
-    return {c.id for c in answered({}, lab).cells if evidence.role(c) == "check"}
+    return {c.id for c in answered({}, lab).cells if role(c) == "check"}
 
 
 def cases(kind, parts):
@@ -40,8 +42,8 @@ def cases(kind, parts):
     One for each answer would take CI past its twenty minutes.
     """
     for lab in LABS:
-        known = getattr(KNOWN[lab], kind)
-        for k in range(max(map(len, known.values()))):
+        known = getattr(KNOWN[lab], kind, {})
+        for k in range(max(map(len, known.values()), default=0)):
             for part in range(parts):
                 chosen = {
                     exercise: list(answers)[k]
@@ -81,6 +83,15 @@ def test_a_mistake_is_caught_in_its_own_exercise_only(lab, chosen):
 
 
 @jailed
+@pytest.mark.parametrize(("lab", "chosen"), list(cases("CHEATS", 2)))
+def test_a_cheat_earns_nothing_in_its_own_exercise(lab, chosen):
+    """Every other exercise is a cheat, each in one way; the others lose nothing."""
+    nb = answered(sources("CHEATS", lab, chosen), lab)
+    lost, every = failed(nb, lab), exercises(nb)
+    assert {c for e in chosen for c in every[e]} == lost, (chosen, lost)
+
+
+@jailed
 @pytest.mark.parametrize(("lab", "chosen"), list(cases("RIGHT", 1)))
 def test_right_answers_of_another_kind_are_accepted(lab, chosen):
     assert failed(answered(sources("RIGHT", lab, chosen), lab), lab) == set()
@@ -88,10 +99,22 @@ def test_right_answers_of_another_kind_are_accepted(lab, chosen):
 
 @pytest.mark.parametrize("lab", LABS)
 def test_each_exercise_has_three_mistakes_and_an_alternative(lab):
-    exercises = {c.id for c in answered({}, lab).cells if evidence.role(c) == "answer"}
+    exercises = {c.id for c in answered({}, lab).cells if role(c) == "answer"}
     assert set(KNOWN[lab].WRONG) == set(KNOWN[lab].RIGHT) == exercises
     assert all(len(found) >= 3 for found in KNOWN[lab].WRONG.values())
     assert all(KNOWN[lab].RIGHT.values())
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_world_or_a_probe_has_cheats(lab):
+    """Where a check gives more than plain data, or times it, somebody will cheat."""
+    cheats = getattr(KNOWN[lab], "CHEATS", {})
+    given = re.compile(r"\b(fresh|together|lent|made)\(")
+    for exercise, names in exercises(answered({}, lab)).items():
+        cells = {c.id: c.source for c in answered({}, lab).cells}
+        if any(given.search(cells[n]) for n in names):
+            assert len(cheats.get(exercise, {})) >= 2, exercise
+    assert all(len(found) >= 2 for found in cheats.values())
 
 
 @pytest.mark.parametrize("lab", LABS)
