@@ -137,5 +137,5 @@ def damaged(file: bytes, other: bytes, bit: int) -> Iterator[tuple[str, bytes]]:
         yield from ((what, c) for what, c in cases.items() if c not in (file, other))
     for more in (b"\0", b"x", file, bytes(32)):
         yield f"longer by {len(more)} bytes", file + more
-    if any(file):
+    if bytes(n) not in (file, other):
         yield "as long as it was, all zeros", bytes(n)

@@ -1,0 +1,127 @@
+import zlib
+
+import pytest
+
+from mlsyscore.harness.checkpoints import (
+    OTHERS,
+    crashes,
+    damaged,
+    outcome,
+    saved,
+    survives,
+    tidy,
+    told,
+)
+from mlsyscore.harness.disk import Disk, contents
+
+STATES = [b"step 1", b"step 2, longer", b""]
+
+
+def save(disk, name, state):
+    disk.write(name + ".new", zlib.crc32(state).to_bytes(4, "big") + state)
+    disk.fsync(name + ".new")
+    disk.replace(name + ".new", name)
+    disk.fsync_folder()
+
+
+def load(disk, name):
+    data = disk.read(name)
+    if zlib.crc32(data[4:]).to_bytes(4, "big") != data[:4]:
+        raise ValueError("damaged")
+    return data[4:]
+
+
+def in_place(disk, name, state):
+    disk.write(name, zlib.crc32(state).to_bytes(4, "big") + state)
+    disk.fsync(name)
+    disk.fsync_folder()
+
+
+def play(save, states=STATES):
+    found = list(crashes(save, "model", states))
+    for crash in found:
+        survives(crash, outcome(load, crash.left, "model"), states)
+    return found
+
+
+def test_a_save_that_is_right_survives_every_crash():
+    found = play(save)
+    assert len(found) > 30
+    assert {c.save for c in found if c.returned} == {1, 2, 3}
+    assert {c.done.count(",") for c in found if c.save == 2} == {0, 1, 2, 3}
+
+
+def test_a_save_in_place_does_not():
+    with pytest.raises(AssertionError, match="were its bytes on disk before the name"):
+        play(in_place)
+
+
+def test_a_save_that_does_nothing_does_not():
+    with pytest.raises(AssertionError, match="save 1 returned"):
+        play(lambda *args: None)
+
+
+def test_power_that_fails_is_no_error_of_the_answer():
+    """It may be caught, or raised as another; other errors come through."""
+
+    def quiet(disk, name, state):
+        try:
+            save(disk, name, state)
+        except Exception as e:
+            raise RuntimeError from e
+
+    play(quiet)
+    with pytest.raises(ZeroDivisionError):
+        play(lambda *args: 1 / 0)
+
+
+def test_a_save_without_end_is_refused():
+    def busy(disk, name, state):
+        while True:
+            disk.fsync_folder()
+
+    with pytest.raises(AssertionError, match="more than 20 changes"):
+        list(crashes(busy, "model", STATES))
+
+
+def test_an_outcome_is_bytes_or_an_error_that_was_raised():
+    disk = Disk({"model": b"short"})
+    assert isinstance(outcome(load, disk, "other"), FileNotFoundError)
+    assert isinstance(outcome(load, disk, "model"), ValueError)
+    for lie in ("ValueError", ValueError("damaged"), None):
+        with pytest.raises(AssertionError, match="bytes are expected"):
+            outcome(lambda disk, name, lie=lie: lie, disk, "model")
+    assert outcome(lambda disk, name: memoryview(b"x"), disk, "model") == b"x"
+    assert told(b"x") == "b'x'"
+    assert told(bytes(50)) == "50 bytes"
+
+
+def test_others_files_are_left_alone():
+    crash = next(crashes(save, "model", STATES))
+    save(crash.left, "model", b"x")
+    tidy(crash, crash.left, "model")
+    crash.left.write("notes.txt", b"mine now")
+    with pytest.raises(AssertionError, match=r"changed notes\.txt"):
+        tidy(crash, crash.left, "model")
+    crash.left.remove("notes.txt")
+    with pytest.raises(AssertionError, match="the folder holds"):
+        tidy(crash, crash.left, "model")
+    assert set(contents(crash.left)) == {*OTHERS, "model"} - {"notes.txt"}
+
+
+def test_a_file_of_its_own_name_and_no_longer_than_it_must():
+    assert saved(save, "model", b"x") == zlib.crc32(b"x").to_bytes(4, "big") + b"x"
+    with pytest.raises(AssertionError, match="no model"):
+        saved(lambda disk, name, state: disk.write("x", b""), "model", b"")
+    with pytest.raises(AssertionError, match="over 4 KiB"):
+        saved(lambda disk, name, state: disk.write(name, bytes(5000)), "model", b"")
+
+
+@pytest.mark.parametrize("n", [1, 20, 300])
+def test_damage_is_never_the_file_itself(n):
+    file, other = bytes(i % 251 for i in range(n)), bytes(n)
+    cases = list(damaged(file, other, 1))
+    assert all(data not in (file, other) for _, data in cases)
+    kinds = {what.split()[0] for what, _ in cases}
+    assert {"byte", "cut", "longer"} <= kinds
+    assert len(cases) < 6 * n + 6

@@ -1,0 +1,80 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from mlsyscore.harness.resuming import bit_for_bit, pickled, put_back, resumed
+from mlsyscore.harness.trainer import Trainer, train
+
+PARTS, NOISE = ("model", "optimizer", "schedule"), ("shuffle", "dropout")
+
+
+def capture(trainer):
+    state = {p: getattr(trainer, p).state_dict() for p in PARTS}
+    state |= {p: getattr(trainer, p).get_state() for p in NOISE}
+    return state | {"seek": (trainer.order, trainer.place)}
+
+
+def restore(trainer, state):
+    for p in PARTS:
+        getattr(trainer, p).load_state_dict(state[p])
+    for p in NOISE:
+        getattr(trainer, p).set_state(state[p])
+    trainer.seek(*state["seek"])
+
+
+def test_a_run_that_is_killed_goes_on_to_the_last_bit():
+    want = train(Trainer(5), 60)
+    got = resumed((capture, restore), 5, 60, 7, [1, 8, 10, 24, 25, 59])
+    assert got.losses == want
+    assert got.resumes == [0, 0, 7, 21, 21, 56]
+    bit_for_bit("killed", got.losses, want, got.resumes)
+
+
+def test_a_state_is_captured_when_it_was_and_not_when_it_is_pickled():
+    def lazy(trainer):
+        return [trainer]
+
+    with pytest.raises(AssertionError, match="not a Trainer"):
+        resumed((lazy, restore), 5, 60, 7, [24])
+
+
+def test_a_restore_that_trains_is_caught():
+    def again(trainer, state):
+        train(trainer, 7)
+
+    with pytest.raises(AssertionError, match="called step 7 times"):
+        put_back(again, Trainer(5), pickled({}))
+
+
+def test_runs_that_differ_say_where():
+    for since, hint in [(0, "weights"), (2, "momentum"), (9, "next epoch")]:
+        got = [1.0] * 30
+        got[10 + since] = 2.0
+        with pytest.raises(AssertionError, match=hint):
+            bit_for_bit("x", got, [1.0] * 30, [10])
+    with pytest.raises(AssertionError, match="never resumed"):
+        bit_for_bit("x", [1.0], [1.0], [])
+    with pytest.raises(AssertionError, match="0 losses"):
+        bit_for_bit("x", [], [], [3])
+
+
+def test_a_state_is_plain_and_small():
+    rng = np.random.default_rng(1)
+    state = {"a": [1, 2.5, None, b"x", "y", (True, {3})], 4: rng.normal(size=9)}
+    state["rng"] = rng.bit_generator.state
+    assert pickle.loads(pickled(state))["a"] == state["a"]
+    assert len(pickled(capture(Trainer(1)))) < 30_000
+    for bad in (lambda: 0, [Trainer(1)], np.array([Trainer]), {"x": iter(())}):
+        with pytest.raises(AssertionError, match="not a"):
+            pickled(bad)
+    with pytest.raises(AssertionError, match="must do"):
+        pickled(np.zeros(20_000))
+
+
+def test_a_nested_bomb_is_refused():
+    bomb = []
+    for _ in range(60):
+        bomb = [bomb, bomb]
+    with pytest.raises(AssertionError, match="values"):
+        pickled(bomb)
