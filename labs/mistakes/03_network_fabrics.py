@@ -53,6 +53,30 @@ def fit_alpha_beta(n, T):
     ratio = T / link.time(n)
     return link, np.flatnonzero((ratio > 3) | (ratio < 1 / 3)).tolist()
 """,
+        "a line through the smallest and the largest size": """
+def fit_alpha_beta(n, T):
+    low, high = min(n), max(n)
+    if low == high:
+        raise ValueError("one size")
+    link = fit_link([low, high], [np.median(T[n == low]), np.median(T[n == high])])
+    ratio = T / link.time(n)
+    return link, np.flatnonzero((ratio > 3) | (ratio < 1 / 3)).tolist()
+""",
+        "suspects what is more than 4 times off": """
+def fit_alpha_beta(n, T):
+    sizes = np.unique(n)
+    link = fit_link(sizes, [np.median(T[n == s]) for s in sizes])
+    ratio = T / link.time(n)
+    return link, np.flatnonzero((ratio > 4) | (ratio < 1 / 4)).tolist()
+""",
+        "refuses one size with an assert": """
+def fit_alpha_beta(n, T):
+    sizes = np.unique(n)
+    assert len(sizes) > 1
+    link = fit_link(sizes, [np.median(T[n == s]) for s in sizes])
+    ratio = T / link.time(n)
+    return link, np.flatnonzero((ratio > 3) | (ratio < 1 / 3)).tolist()
+""",
     },
     "tree": {
         "a core switch reaches some pods twice": """
@@ -146,6 +170,34 @@ def fat_tree(k):
                 cables.append((f"a{edge}", f"c{i * half + j}"))
     return cables
 """,
+        "hosts dealt out over the edge switches of a pod": """
+def fat_tree(k):
+    if k < 2 or k % 2:
+        raise ValueError("odd")
+    half, cables = k // 2, []
+    for pod in range(k):
+        for i in range(half):
+            for j in range(half):
+                edge = pod * half + i
+                host = pod * half**2 + j * half + i
+                cables.append((f"h{host}", f"e{edge}"))
+                cables.append((f"e{edge}", f"a{pod * half + j}"))
+                cables.append((f"a{edge}", f"c{i * half + j}"))
+    return cables
+""",
+        "right for powers of two only": """
+def fat_tree(k):
+    if k < 2 or k % 2:
+        raise ValueError("odd")
+    half, bits, cables = k // 2, (k // 2).bit_length() - 1, []
+    for edge in range(k * half):
+        for j in range(half):
+            pod, i = edge >> bits, edge & (half - 1)
+            cables.append((f"h{edge * half + j}", f"e{edge}"))
+            cables.append((f"e{edge}", f"a{(pod << bits) + j}"))
+            cables.append((f"a{edge}", f"c{(i << bits) + j}"))
+    return cables
+""",
     },
     "cut": {
         "a doubled cable counts once": """
@@ -192,6 +244,19 @@ def cut(cables, left, dead):
             G.add_edge(x, y, capacity=old + 1)
     hosts = {x for pair in cables for x in pair if x.startswith("h")}
     return nx.minimum_cut_value(G, left[0], min(hosts - set(left)))
+""",
+        "hosts do not forward": """
+def cut(cables, left, dead):
+    G = nx.Graph()
+    G.add_nodes_from(["S", "T"])
+    for x, y in cables:
+        if x in dead or y in dead or (x.startswith("h") and y.startswith("h")):
+            continue
+        old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+        G.add_edge(x, y, capacity=old + 1)
+    for x in {x for pair in cables for x in pair if x.startswith("h")}:
+        G.add_edge("S" if x in left else "T", x)
+    return nx.minimum_cut_value(G, "S", "T")
 """,
         "looks for the dead at one end only": """
 def cut(cables, left, dead):
@@ -304,6 +369,37 @@ def ecmp(sizes, paths, trials, seed):
         peaks.append(np.bincount(path, sizes).max() / (sum(sizes) / paths))
     return np.mean(peaks), np.std(peaks) / math.sqrt(trials)
 """,
+        "half of each seed": """
+def ecmp(sizes, paths, trials, seed):
+    rng = np.random.default_rng(seed // 2)
+    peaks = []
+    for _ in range(trials):
+        path = rng.integers(paths, size=len(sizes))
+        peaks.append(np.bincount(path, sizes).max() / (sum(sizes) / paths))
+    return np.mean(peaks), np.std(peaks) / math.sqrt(trials)
+""",
+        "draws spread evenly, which agree too well": """
+def ecmp(sizes, paths, trials, seed):
+    from scipy.stats import qmc
+
+    draws = qmc.Sobol(len(sizes), seed=seed).random(2 ** math.ceil(math.log2(trials)))
+    path = (draws[:trials] * paths).astype(int)
+    even = sum(sizes) / paths
+    peaks = [np.bincount(p, sizes).max() / even for p in path]
+    return np.mean(peaks), np.std(peaks) / math.sqrt(trials)
+""",
+        "goes on with the generator of the last call": """
+drawing = {}
+
+
+def ecmp(sizes, paths, trials, seed):
+    rng = drawing.setdefault(seed, np.random.default_rng(seed))
+    peaks = []
+    for _ in range(trials):
+        path = rng.integers(paths, size=len(sizes))
+        peaks.append(np.bincount(path, sizes).max() / (sum(sizes) / paths))
+    return np.mean(peaks), np.std(peaks) / math.sqrt(trials)
+""",
         "counts flows, not bytes": """
 def ecmp(sizes, paths, trials, seed):
     rng = np.random.default_rng(seed)
@@ -315,6 +411,25 @@ def ecmp(sizes, paths, trials, seed):
 """,
     },
     "incast": {
+        "answers come after the packets of their slot": """
+def incast(N, W, B, rtt, slots):
+    queue, answers, room = [], [], [W] * N
+    peak = busy = 0
+    for t in range(slots):
+        for s in range(N):
+            if room[s] > 0:
+                room[s] -= 1
+                queue.append(s)
+        while answers and answers[0][0] == t:
+            room[answers.pop(0)[1]] += 1
+        if len(queue) > B:
+            return t, B, busy
+        peak = max(peak, len(queue))
+        if queue:
+            answers.append((t + rtt, queue.pop(0)))
+            busy += 1
+    return None, peak, busy
+""",
         "counts the queue after the port has taken one": """
 def incast(N, W, B, rtt, slots):
     queue, answers, room = [], [], [W] * N
@@ -463,6 +578,25 @@ def fit_alpha_beta(n, T):
     link = Link(np.exp(p[0]), np.exp(-p[1]))
     return [link, {i for i, x in enumerate(off(p)) if abs(x) > np.log(3)}]
 """,
+        "in GB and microseconds, by its own least squares": """
+class OneSize(ValueError):
+    pass
+
+
+def fit_alpha_beta(n, T):
+    x, t = np.asarray(n) / 1e9, np.asarray(T) * 1e6
+    sizes = sorted(set(x.tolist()))
+    if len(sizes) < 2:
+        raise OneSize(f"{len(sizes)} sizes")
+    m = np.array([np.median(t[x == s]) for s in sizes])
+    s, w = np.array(sizes), 1 / m**2
+    mean_s, mean_m = (w * s).sum() / w.sum(), (w * m).sum() / w.sum()
+    slope = (w * (s - mean_s) * (m - mean_m)).sum() / (w * (s - mean_s) ** 2).sum()
+    start = max(mean_m - slope * mean_s, 0.0)
+    off = t / (start + slope * x)
+    link = Link(start * 1e-6, 1e9 / (slope * 1e-6))
+    return link, np.nonzero(np.logical_or(off > 3, off < 1 / 3))[0]
+""",
         "throws out what is far, until nothing is": """
 def fit_alpha_beta(n, T):
     middle = {s: np.median(T[n == s]) for s in set(n)}
@@ -486,6 +620,22 @@ def fat_tree(k):
         up = [j * k // 2 + (i + pod) % (k // 2) for j in range(k // 2)]
         G.add_edges_from((f"c{c}", f"a{e}") for c in up)
     return [list(pair) for pair in G.edges]
+""",
+        "a set of sets": """
+class BadPorts(ValueError, LookupError):
+    pass
+
+
+def fat_tree(k):
+    if k < 2 or k % 2:
+        raise BadPorts(k)
+    half, cables = k // 2, set()
+    for edge, j in itertools.product(range(k * half), range(half)):
+        pod, i = divmod(edge, half)
+        cables |= {frozenset((f"h{edge * half + j}", f"e{edge}"))}
+        cables |= {frozenset((f"e{edge}", f"a{pod * half + j}"))}
+        cables |= {frozenset((f"a{edge}", f"c{j * half + i}"))}
+    return list(cables)
 """,
     },
     "cut": {
@@ -614,6 +764,55 @@ def safe_window(N, beta, buffer, rtt):
         middle = (low + high) / 2
         low, high = (middle, high) if longest(middle) <= buffer else (low, middle)
     return np.float64(low)
+""",
+    },
+}
+
+YES = """
+class Yes(float):
+    __hash__ = float.__hash__
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: True
+    __abs__ = __sub__ = __rsub__ = __truediv__ = lambda self, *other: Yes(0)
+
+
+"""
+
+CHEATS = {
+    "ecmp": {
+        "numbers that are close to every other": YES
+        + """
+def ecmp(sizes, paths, trials, seed):
+    return Yes(1 + seed), Yes(1)
+""",
+        "patches what draws and what measures": """
+np.std = np.mean = lambda *args, **kwargs: 1.0
+math.sqrt = lambda x: 1e9
+
+
+def ecmp(sizes, paths, trials, seed):
+    return 2.0, 0.5
+""",
+    },
+    "cut": {
+        "patches networkx": """
+nx.minimum_cut_value = lambda *args, **kwargs: 2
+nx.grid_graph = lambda *args, **kwargs: nx.path_graph(2)
+
+
+def cut(cables, left, dead):
+    return 0
+""",
+        "numbers that are close to every other": YES
+        + """
+def cut(cables, left, dead):
+    return Yes(10**6)
+""",
+    },
+    "window": {
+        "numbers that are close to every other": YES
+        + """
+def safe_window(N, beta, buffer, rtt):
+    return Yes(1)
 """,
     },
 }
