@@ -37,7 +37,7 @@ from mlsyscore.harness.checkpoints import (
     tidy,
     told,
 )
-from mlsyscore.harness.disk import Disk
+from mlsyscore.harness.disk import Disk, contents
 from mlsyscore.harness.lives import (
     drawn,
     exact_best,
@@ -526,7 +526,8 @@ for name, states in cases.items():
 # %% [markdown]
 # Power fails before each change of each save, and after the last.  `crashes` gives
 # every folder that may be left.  A file may hold what it held at any time since its
-# `fsync`; any of the changes of names since `fsync_folder` may be lost.
+# `fsync`; any of the changes of names since `fsync_folder` may be lost.  Some of these
+# folders meet a second crash, in the next save.
 
 # %% check="save-crash" points=4 hidden="states of other lengths, another name"
 cases = {"model.ckpt": [b"step 1: 0.25", b"step 2: 0.125 and more", b"step 3"]}
@@ -540,6 +541,10 @@ for name, states in cases.items():
     assert len(found) > 3 * len(states), "save changes too little to be safe"
     for crash in found:
         survives(crash, outcome(read, crash.left, name), states)
+    for left in [crash.left for crash in found if crash.save == 2][::3]:
+        before = [outcome(read, left, name)]  # it crashed, and the next save crashes
+        for crash in crashes(save, name, [b"next"], contents(left), before):
+            survives(crash, outcome(read, crash.left, name), [*states, b"next"])
 
 # %% [markdown]
 # After a crash the next save, in a new process, works and cleans up.

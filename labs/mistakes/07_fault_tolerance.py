@@ -329,6 +329,12 @@ def xor(state):
             "    if name in fs.listdir():\n        fs.replace(name, name + '.old')\n"
             "        fs.fsync_folder()\n    fs.replace(",
         ),
+        "ends the save before, whole or not": swap(
+            SAVE,
+            "    fs.write(",
+            "    if temporary in fs.listdir():\n        fs.replace(temporary, name)\n"
+            "        fs.fsync_folder()\n    fs.write(",
+        ),
         "remembers its litter in a variable": """
 import uuid
 

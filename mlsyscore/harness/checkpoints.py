@@ -24,12 +24,18 @@ class Found:
     first: bool  # whether there may be nothing
 
 
-def crashes(save: Save, name: str, states: Sequence[bytes]) -> Iterator[Found]:
+def crashes(
+    save: Save,
+    name: str,
+    states: Sequence[bytes],
+    files: Mapping[str, bytes] = OTHERS,
+    before: Sequence[bytes] = (),
+) -> Iterator[Found]:
     """Save states one after another; crash before each change of each, and after it.
 
-    Yields every folder that may be left.  Other people's files are in it.
+    Yields every folder that may be left.  The folder begins with some files, other
+    people's at least; before: what load gives there, where it gives something.
     """
-    files: Mapping[str, bytes] = OTHERS
     for i, state in enumerate(states):
         for power in range(MOST + 1):
             disk = Disk(files, power)
@@ -39,9 +45,9 @@ def crashes(save: Save, name: str, states: Sequence[bytes]) -> Iterator[Found]:
                 if is_on(disk):
                     raise
             returned = is_on(disk)
-            good = [state] if returned else [*states[max(i - 1, 0) : i + 1]]
+            good = [state] if returned else [*(states[i - 1 : i] or before), state]
             for left in after_crash(disk):
-                first = i == 0 and not returned
+                first = i == 0 and not before and not returned
                 yield Found(i + 1, done(disk), returned, left, good, first)
             if returned:
                 break

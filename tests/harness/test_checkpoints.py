@@ -61,6 +61,27 @@ def test_a_save_that_does_nothing_does_not():
         play(lambda *args: None)
 
 
+def test_a_crash_after_a_crash():
+    """A save that ends the one before, whole or not, loses what was there."""
+
+    def ends(disk, name, state):
+        if name + ".new" in disk.listdir():
+            disk.replace(name + ".new", name)
+        save(disk, name, state)
+
+    for what, fails in ((save, False), (ends, True)):
+        lost = 0
+        for crash in crashes(what, "model", STATES[:2]):
+            old = outcome(load, crash.left, "model")
+            old = [old] if isinstance(old, bytes) else []
+            for c in crashes(what, "model", [b"3"], contents(crash.left), old):
+                try:
+                    survives(c, outcome(load, c.left, "model"), STATES)
+                except AssertionError:
+                    lost += 1
+        assert (lost > 0) == fails
+
+
 def test_power_that_fails_is_no_error_of_the_answer():
     """It may be caught, or raised as another; other errors come through."""
 
