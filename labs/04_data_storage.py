@@ -32,8 +32,8 @@ from mlsyscore.checks import close, number
 from mlsyscore.harness import loader as loaders
 from mlsyscore.harness.answers import values
 from mlsyscore.harness.cache import by_epoch, lru_hits, played
-from mlsyscore.harness.calls import fresh
-from mlsyscore.harness.reader import ReadError, SlowSource
+from mlsyscore.harness.calls import fresh, made
+from mlsyscore.harness.reader import OddBatch, ReadError, SlowSource
 from mlsyscore.harness.samples import all_once, by_step, pairs_shared, seeds_clash
 from mlsyscore.units import GB, MB, TB, hour, ms
 
@@ -324,7 +324,7 @@ def prefetch(source, depth):
 loaders.in_order("6 items, depth 2", prefetch, SlowSource(6), 2)
 loaders.in_order("3 items, depth 9", prefetch, SlowSource(3), 9)
 ### BEGIN HIDDEN TESTS
-odd = [None, 0, "end", np.zeros(2), ValueError("data 4"), False, (), StopIteration(7)]
+odd = [None, 0, "end", np.zeros(2), made(OddBatch, 4), False, (), made(OddBatch, 7)]
 for depth in (1, 3):
     loaders.in_order("items of all kinds", prefetch, SlowSource(odd), depth)
     got = list(prefetch(["end", None, 0], depth))

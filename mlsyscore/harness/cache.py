@@ -12,14 +12,18 @@ def played(label: str, kind: Any, C: int, epochs: Sequence[Sequence[int]]) -> li
     AssertionError where the policy raises, or names a sample that is not held.
     """
     policy, held, hits = _told(label, "the policy", kind, C), set[float](), []
+    begin, hit, miss = (
+        _told(label, f"its {name}", getattr, policy, name)
+        for name in ("begin", "hit", "miss")
+    )
     for epoch in epochs:
-        _told(label, "begin()", policy.begin)
+        _told(label, "begin()", begin)
         for x in epoch:
             hits.append(int(x in held))
             if x in held:
-                _told(label, f"hit({x})", policy.hit, x)
+                _told(label, f"hit({x})", hit, x)
                 continue
-            out = _told(label, f"miss({x})", policy.miss, x)
+            out = _told(label, f"miss({x})", miss, x)
             if out is None:
                 assert len(held) < C, f"{label}: {C} are held; miss({x}) lets none go"
                 held.add(x)

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mlsyscore.harness import loader, reader
-from mlsyscore.harness.reader import Batch, Consumer, ReadError, SlowSource
+from mlsyscore.harness.calls import made
+from mlsyscore.harness.reader import Batch, Consumer, OddBatch, ReadError, SlowSource
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +55,7 @@ def twice(source, depth):
 
 def test_a_loader_that_reads_ahead_meets_every_demand():
     loader.in_order("", prefetch, SlowSource(4), 2)
-    loader.in_order("", prefetch, SlowSource([None, 0, ValueError(1), False]), 1)
+    loader.in_order("", prefetch, SlowSource([None, 0, made(OddBatch, 2), False]), 1)
     loader.in_order("", prefetch, SlowSource(0), 2)
     loader.apart("", prefetch, 3, 2)
     loader.fills("", prefetch, 5, 2)
