@@ -29,6 +29,11 @@ import torch.distributed as dist
 from mlsyscore.catalog import GPT3, H100, NDR, NVLINK4
 from mlsyscore.checks import close, number
 from mlsyscore.compute import Transformer, activation_payload, allreduce_traffic
+from mlsyscore.harness.answers import fields, must_raise, numbers
+from mlsyscore.harness.layouts import must_be_allowed, priced
+from mlsyscore.harness.parallel import drawn, followed, stepped
+from mlsyscore.harness.shards import who_owns
+from mlsyscore.harness.timetable import idle_share, most_held, played
 from mlsyscore.processes import run
 from mlsyscore.training import (
     Kept,
@@ -40,17 +45,6 @@ from mlsyscore.training import (
     training_flop,
 )
 from mlsyscore.units import GB, ms
-
-
-# %%
-def rows(name, got, n):
-    """Got as a list; AssertionError unless it is a list, tuple or array of length n."""
-    kind = type(got).__name__
-    fits = isinstance(got, list | tuple) or (isinstance(got, np.ndarray) and got.ndim)
-    assert fits, f"{name}: a list of {n} is expected, not {kind}"
-    assert len(got) == n, f"{name}: a list of {n} is expected; yours has {len(got)}"
-    return list(got)
-
 
 # %% [markdown]
 # ## 1. Equal shards of unequal tensors (4 points)
@@ -87,77 +81,38 @@ def shards(sizes, d):
     ### END SOLUTION
 
 
-# %%
-def whole(name, piece, sizes):
-    """The three numbers of a piece; AssertionError if it is no part of a tensor."""
-    got = rows(f"{name}, a piece (i, start, stop)", piece, 3)
-    i, a, b = (int(number(f"{name}, a piece", x)) for x in got)
-    assert 0 <= i < len(sizes), f"{name}: no tensor {i}; {len(sizes)}, counted from 0"
-    assert 0 <= a < b <= sizes[i], (
-        f"{name}: a piece ({i}, {a}, {b}); tensor {i} has {sizes[i]} elements, "
-        "counted from 0, stop is one past the last, and no piece is empty"
-    )
-    return i, a, b
-
-
-# %%
-def owners(name, got, sizes, d):
-    """Each tensor's elements with their owner; AssertionError if two own one, or none.
-
-    Also what each rank owns in all.
-    """
-    owner = [np.full(n, -1) for n in sizes]
-    for r, pieces in enumerate(rows(name, got, d)):
-        assert isinstance(pieces, list | tuple | np.ndarray), (
-            f"{name}: rank {r} needs a list of pieces, not {pieces!r:.40}"
-        )
-        for piece in pieces:
-            i, a, b = whole(name, piece, sizes)
-            taken = f"{name}: elements {a} to {b - 1} of tensor {i} have two owners"
-            assert (owner[i][a:b] < 0).all(), taken
-            owner[i][a:b] = r
-        order = [tuple(map(int, piece[:2])) for piece in pieces]
-        assert order == sorted(order), f"{name}: rank {r} has its pieces out of order"
-    flat = np.concatenate(owner)
-    lost = int(np.sum(flat < 0))
-    assert not lost, f"{name}: {lost} elements have no owner"
-    return flat, [int(np.sum(flat == r)) for r in range(d)]
-
-
 # %% [markdown]
 # Three tensors of 5, 2 and 4 elements on three ranks: 11 elements, padded to 12.
 
 # %% check="shards-three" points=2
-flat, each = owners("5, 2 and 4 on 3 ranks", shards([5, 2, 4], 3), [5, 2, 4], 3)
+flat, each = who_owns("5, 2 and 4 on 3 ranks", shards([5, 2, 4], 3), [5, 2, 4], 3)
 hint = " Whole tensors?" * (each == [5, 2, 4]) + " Where is the padding?"
 assert each == [4, 4, 3], (
     f"5, 2 and 4 on 3 ranks: they own {each} elements; [4, 4, 3] is expected.{hint}"
 )
-assert flat.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2], (
-    f"the buffer's elements belong to ranks {flat.tolist()}; slices are contiguous"
+assert flat == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2], (
+    f"the buffer's elements belong to ranks {flat}; slices are contiguous"
 )
-flat, each = owners("two on 4 ranks", shards([6, 3], 4), [6, 3], 4)
+flat, each = who_owns("two on 4 ranks", shards([6, 3], 4), [6, 3], 4)
 assert each == [3, 3, 3, 0], (
     f"6 and 3 on 4 ranks: they own {each}; 9 elements are padded to 12, at the end"
 )
 
-# %% check="shards-any" points=2
-flat, each = owners("1 on 3 ranks", shards([1], 3), [1], 3)
+# %% check="shards-any" points=2 hidden="other sizes, or more ranks than elements"
+flat, each = who_owns("1 on 3 ranks", shards([1], 3), [1], 3)
 assert each == [1, 0, 0], f"one element on three ranks: they own {each}"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-cases = [([2, 1], 9), ([12], 4), ([1] * 10, 3), ([7, 90, 2], 1)]
+cases = [([2, 1], 9), ([12], 4), ([1] * 10, 3), ([7, 90, 2], 1), ([2, 30, 1], 7)]
 for _ in range(12):
-    cases.append((rng.integers(1, 40, rng.integers(1, 9)).tolist(), rng.integers(1, 9)))
+    sizes = [int(n) for n in rng.integers(1, 40, rng.integers(1, 9))]
+    cases.append((sizes, int(rng.integers(1, 9))))
 for sizes, d in cases:
-    d = int(d)
-    flat, each = owners("other sizes", shards(list(sizes), d), sizes, d)
-    padded = np.full(int(np.ceil(flat.size / d)) * d, -1)
-    padded[: flat.size] = flat
+    flat, each = who_owns(f"{sizes} on {d}", shards(list(sizes), d), sizes, d)
+    padded = np.full(int(np.ceil(len(flat) / d)) * d, -1)
+    padded[: len(flat)] = flat
     for r, part in enumerate(padded.reshape(d, -1)):
-        assert np.isin(part, [r, -1]).all(), (
-            "other sizes, or more ranks than elements: a rank owns what it should not"
-        )
+        assert np.isin(part, [r, -1]).all(), f"{sizes} on {d}: rank {r} owns others'"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -206,9 +161,7 @@ SMALL = [[5, 5], [6]]
 
 def parts(name, got):
     """The four numbers of an answer; AssertionError if one is not there."""
-    assert isinstance(got, dict), f"{name}: a dict is expected, not {got!r:.60}"
-    missing = [k for k in PARTS if k not in got]
-    assert not missing, f"{name}: the dict has no {missing}"
+    got = fields(name, got, PARTS)
     return {k: number(f"{name}, {k}", got[k]) for k in PARTS}
 
 
@@ -216,7 +169,7 @@ def parts(name, got):
 # One unit that `d` divides must give the table of the ZeRO paper (Rajbhandari et al.,
 # arXiv 1910.02054, table 1).  The paper rounds to three digits.
 
-# %% check="held-table" points=2
+# %% check="held-table" points=2 hidden="other rows of the paper's table"
 TABLE = [(7.5, 4, 1, 52.5), (7.5, 64, 1, 31.4), (7.5, 4, 2, 41.3), (7.5, 64, 2, 16.6)]
 TABLE += [(7.5, 64, 3, 1.88), (128, 256, 1, 518), (128, 64, 2, 284), (128, 256, 3, 8)]
 TABLE += [(1000, 16, 2, 2875), (1000, 1024, 3, 15.6), (128, 1, 3, 2048)]
@@ -235,7 +188,7 @@ for billions, d, stage, want in TABLE:
 # Units of 5 + 5 and of 6 elements on four ranks.  Ten are padded to 12, six to 8: a
 # shard has 3 + 2 elements.
 
-# %% check="held-padding" points=2
+# %% check="held-padding" points=2 hidden="other units, ranks and stages"
 slips = {4 / 5: "each unit is padded by itself", 6 / 5: "units are padded, not tensors"}
 slips |= {4: "all ranks together", 16 / 5: "not sharded at this stage"}
 seen = parts("stage 1", held(SMALL, 4, 1))
@@ -260,10 +213,10 @@ for trial in range(20):
                 if k in order[:n_sharded]:
                     buffer = np.array_split(np.zeros(sum(unit)), d)[0]
                 total += per * buffer.size
-            close(f"other units, stage {stage}, {k}", seen[k], total, "B", show=False)
+            close(f"other units, stage {stage}, {k}", seen[k], total, "B")
 ### END HIDDEN TESTS
 
-# %% check="held-gathered" points=2
+# %% check="held-gathered" points=2 hidden="one unit, several, and stages below 3"
 seen = parts("stage 3", held(SMALL, 4, 3))
 slips = {1 / 4: "gathered weights are whole", 12 / 20: "the next unit is gathered, too"}
 slips |= {16 / 20: "whole units are padded", 2: "2 bytes a weight"}
@@ -278,7 +231,7 @@ cases += [([[8], [2], [8], [2]], 2, 20), ([[1], [1], [7, 4]], 3, 30)]
 cases += [([[4], [1], [1]], 1, 10), ([[1], [1], [1]], 5, 20)]
 for units, d, want in cases:
     seen = parts("gathered", held(units, d, 3))
-    close("gathered, for one unit or several", seen["gathered"], want, "B", show=False)
+    close("gathered, for one unit or several", seen["gathered"], want, "B")
     seen = [parts("gathered", held(units, d, k))["gathered"] for k in (0, 1, 2)]
     assert seen == [0, 0, 0], "gathered is 0 below stage 3, for other units, too"
 ### END HIDDEN TESTS
@@ -355,80 +308,21 @@ def timetable(p, m, t_b):
 
 
 # %% [markdown]
-# The checks play your timetable.
+# The checks play your timetable.  Two stages, two microbatches: draw it.  Stage 0
+# does F0, F1, B0, B1, stage 1 does F0, B0, F1, B1.  With `t_b = 1` the last task
+# ends at 6.
 
-
-# %%
-def tasks_of(name, table, p, m):
-    """Start of each task (s, kind, j); AssertionError if one is unfit or lacking."""
-    starts = {}
-    for s, tasks in enumerate(rows(f"{name}: tasks by stage", table, p)):
-        for task in rows(f"{name}, stage {s}", tasks, 2 * m):
-            kind, j, t = rows(f"{name}, a task (kind, j, start)", task, 3)
-            j, t = int(number(f"{name}, j", j)), number(f"{name}, start", t)
-            fits = isinstance(kind, str) and kind in ("F", "B")
-            assert fits, f"{name}: F or B is expected, not {kind!r:.20}"
-            assert j in range(m), f"{name}: no microbatch {j}; {m}, counted from 0"
-            twice = f"{name}: stage {s} does {kind}{j} twice"
-            assert (s, str(kind), j) not in starts, twice
-            assert t > -1e-9, f"{name}: {kind}{j} starts at {t:g}, before 0"
-            starts[s, str(kind), j] = t
-    return starts
-
-
-# %%
-def play(name, table, p, m, t_b):
-    """Start of each task (s, kind, j); AssertionError if a rule is broken."""
-    starts, long = tasks_of(name, table, p, m), {"F": 1, "B": t_b}
-    for s in range(p):
-        mine = sorted((t, *task) for task, t in starts.items() if task[0] == s)
-        for (t, _, kind, j), (u, _, after, k) in itertools.pairwise(mine):
-            assert t + long[kind] <= u + 1e-9, (
-                f"{name}: stage {s} starts {after}{k} at {u:g}, while {kind}{j} runs "
-                f"from {t:g} to {t + long[kind]:g}"
-            )
-    for (s, kind, j), t in starts.items():
-        need = (s - 1, "F", j) if kind == "F" else (s + 1, "B", j)
-        need = (s, "F", j) if kind == "B" and s == p - 1 else need
-        done = starts[need] + long[need[1]] if need in starts else 0
-        assert done <= t + 1e-9, (
-            f"{name}: stage {s} starts {kind}{j} at {t:g}; it needs {need[1]}{j} of "
-            f"stage {need[0]}, which ends at {done:g}"
-        )
-    return starts
-
-
-# %%
-def idle(starts, m, t_b):
-    """Share of the time to the last end that a stage does nothing."""
-    end = max(t + (1 if kind == "F" else t_b) for (_, kind, _), t in starts.items())
-    return 1 - m * (1 + t_b) / end
-
-
-def most_held(starts, s, m, t_b):
-    """Most microbatches whose activations stage s holds at one time."""
-    began = [starts[s, "F", j] for j in range(m)]
-    ended = [starts[s, "B", j] + t_b for j in range(m)]
-    return max(
-        sum(b <= t for b in began) - sum(e <= t + 1e-9 for e in ended) for t in began
-    )
-
-
-# %% [markdown]
-# Two stages, two microbatches.  Draw it: stage 0 does F0, F1, B0, B1, stage 1 does F0,
-# B0, F1, B1.  With `t_b = 1` the last task ends at 6.
-
-# %% check="schedule-rules" points=3
+# %% check="schedule-rules" points=3 hidden="other numbers of stages and microbatches"
 for t_b in (1, 2):
-    play(f"p = 2, m = 2, t_b = {t_b}", timetable(2, 2, t_b), 2, 2, t_b)
+    played(f"p = 2, m = 2, t_b = {t_b}", timetable(2, 2, t_b), 2, 2, t_b)
 ### BEGIN HIDDEN TESTS
 cases = [(1, 1, 1), (1, 5, 2), (5, 1, 2), (4, 3, 1), (6, 2, 3), (4, 9, 0.5), (8, 24, 2)]
 for p, m, t_b in cases:
     name = "fewer microbatches than stages" if m < p else "more microbatches"
-    play(name, timetable(p, m, t_b), p, m, t_b)
+    played(name, timetable(p, m, t_b), p, m, t_b)
 ### END HIDDEN TESTS
 
-# %% check="schedule-bubble" points=3
+# %% check="schedule-bubble" points=3 hidden="other numbers of stages and microbatches"
 cases = [(2, 2, 1), (2, 2, 2), (4, 8, 1), (4, 8, 2)]
 ### BEGIN HIDDEN TESTS
 cases += [(1, 1, 1), (1, 5, 2), (5, 1, 2), (4, 3, 1), (6, 2, 3)]
@@ -436,21 +330,21 @@ cases += [(4, 9, 0.5), (8, 24, 2)]
 ### END HIDDEN TESTS
 for p, m, t_b in cases:
     name = f"p = {p}, m = {m}, t_b = {t_b:g}"
-    seen = idle(play(name, timetable(p, m, t_b), p, m, t_b), m, t_b)
+    seen = idle_share(played(name, timetable(p, m, t_b), p, m, t_b), m, t_b)
     want = (p - 1) / (p - 1 + m)
     assert seen <= want + 1e-9, (
         f"{name}: stages idle {seen:.4f} of the time; {want:.4f} is expected.  How "
         "many forwards does each stage need before its first backward?"
     )
 
-# %% check="schedule-memory" points=3
+# %% check="schedule-memory" points=3 hidden="other numbers of stages and microbatches"
 cases = [(4, 8, 1), (4, 8, 2), (2, 2, 1)]
 ### BEGIN HIDDEN TESTS
 cases += [(1, 5, 2), (3, 2, 1), (6, 4, 3), (4, 9, 0.5), (8, 24, 2)]
 ### END HIDDEN TESTS
 for p, m, t_b in cases:
     name = f"p = {p}, m = {m}, t_b = {t_b:g}"
-    starts = play(name, timetable(p, m, t_b), p, m, t_b)
+    starts = played(name, timetable(p, m, t_b), p, m, t_b)
     peaks = [most_held(starts, s, m, t_b) for s in range(p)]
     gpipe = " Every forward comes first, as in GPipe." if peaks == [m] * p else ""
     assert all(peak <= p - s for s, peak in enumerate(peaks)), (
@@ -472,8 +366,8 @@ for s, tasks in enumerate(timetable(p, m, t_b)):
         ax.text(start + wide / 2, s, str(j), ha="center", va="center", fontsize=7)
 ax.invert_yaxis()
 ax.set(xlabel="time (forwards)", ylabel="stage", yticks=range(p))
-starts = play("yours", timetable(p, m, t_b), p, m, t_b)
-print(f"idle {idle(starts, m, t_b):.3f}, the law says {bubble(p, m):.3f}")
+starts = played("yours", timetable(p, m, t_b), p, m, t_b)
+print(f"idle {idle_share(starts, m, t_b):.3f}, the law says {bubble(p, m):.3f}")
 print("most held:", [most_held(starts, s, m, t_b) for s in range(p)])
 
 # %% [markdown]
@@ -493,8 +387,18 @@ print("most held:", [most_held(starts, s, m, t_b) for s in range(p)])
 # 2. $G = ((G_0 + G_1) + G_2) + \ldots$, in the order of ranks;
 # 3. $w - \mathrm{rate} \cdot (G / n)$, with $n$ the number of all samples.
 #
-# `torch.distributed` is set up on every rank; `dist` is its name here.  Every rank
-# must take part in every collective.  Plain arithmetic will do; no optimizer is needed.
+# `comm` carries tensors between ranks.
+#
+# - `comm.all_gather(t)` returns every rank's `t`, a list in the order of ranks.
+# - `comm.all_reduce(t)` returns their sum, made in chunks as a ring makes it.
+# - `comm.broadcast(t, source)` returns the `t` of rank `source`.
+# - `comm.isend(t, to)` and `comm.irecv(source)` return a request; its `wait()` ends
+#   when the message has left, or returns what has come.
+#
+# Every rank must take part in every collective, all in the same order.  Where they do
+# not, `comm` says who waits for whom.  Nothing else joins the ranks: some checks change
+# what one rank sends, and the weights of all others must follow.  Plain arithmetic
+# will do; no optimizer is needed.
 
 
 # %%
@@ -507,159 +411,105 @@ def mean_gradient(w, X, y):
     return (X.T @ error / len(y)).float()
 
 
-def batch(rng, counts, k):
-    """Weights, and samples for each rank: short numbers, so float64 sums are exact."""
-
-    def short(*shape):
-        return (np.round(256 * rng.normal(size=shape)) / 256).astype(np.float32)
-
-    return short(k), [(short(n, k), short(n)) for n in counts]
-
-
-# %% answer="step"
-def step(w, X, y, rate, rank, N):
-    """Return the weights after one step on the joined batch, the same on every rank.
-
-    w: float32 tensor of k weights
-    X, y: this rank's samples, float32 tensors of shapes (n, k) and (n,); n may be 0
-    rank, N: this process and how many there are
-    """
-    ### BEGIN SOLUTION
-    n = torch.tensor([float(len(y))])
-    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
-    mine = torch.cat([G, n])
-    every = [torch.empty_like(mine) for _ in range(N)]
-    dist.all_gather(every, mine)
-    total = every[0]
-    for other in every[1:]:
-        total = total + other
-    return w - rate * (total[:-1] / total[-1])
-    ### END SOLUTION
-
-
-# %% [markdown]
-# The probe starts the processes and runs your function on each case in turn.
-
-
-# %% probe="step-rank"
-def step_rank(rank, N, cases, rate):
-    """One process: the weights after each case, or how it failed."""
-    after = []
-    for w, samples in cases:
-        X, y = (torch.tensor(a) for a in samples[rank])
-        try:
-            w = step(torch.tensor(w), X, y, rate, rank, N)
-            assert w is not None, "step returns None, not the new weights"
-            after.append(torch.as_tensor(w).detach().numpy())
-        except Exception as e:
-            lost = "gloo" in str(e) or "onnection" in str(e)
-            why = "it waited for a rank that did not take part" if lost else str(e)
-            return {"lost": lost, "error": f"rank {rank} of {N}: {why[:200]}"}
-    return after
-
-
-# %% probe="run-step"
-def run_step(cases, rate):
-    """For each case, (w, a pair (X, y) for each rank), the weights on every rank."""
-    N = len(cases[0][1])
-    try:
-        ranks = run(step_rank, N, cases, rate, timeout=20.0)
-    except (TimeoutError, RuntimeError, OSError) as e:
-        return f"{N} ranks: {type(e).__name__}: {str(e)[-300:]}"
-    failed = sorted((r for r in ranks if isinstance(r, dict)), key=lambda r: r["lost"])
-    return failed[0]["error"] if failed else [list(r) for r in zip(*ranks, strict=True)]
-
-
-# %%
-def stepped(name, cases, rate=RATE):
-    """Your weights of each case on each rank; AssertionError if there are none."""
-    seen = run_step(cases, rate)
-    assert isinstance(seen, list), f"{name}: {seen}"
-    for (w, _), ranks in zip(cases, seen, strict=True):
-        for r, got in enumerate(ranks):
-            kind = isinstance(got, np.ndarray) and got.dtype.kind == "f"
-            assert kind, f"{name}: rank {r} returns {got!r:.60}, no tensor of floats"
-            assert got.shape == w.shape, (
-                f"{name}: rank {r} returns the shape {got.shape}, not {w.shape}"
-            )
-    return seen
-
-
 def joined(w, samples, rate=RATE):
     """Weights after one step on one big batch."""
     X, y = (torch.tensor(np.concatenate(a)) for a in zip(*samples, strict=True))
     return (torch.tensor(w) - rate * mean_gradient(torch.tensor(w), X, y)).numpy()
 
 
+# %% answer="step"
+def step(w, X, y, rate, rank, N, comm):
+    """Return the weights after one step on the joined batch, the same on every rank.
+
+    w: float32 tensor of k weights
+    X, y: this rank's samples, float32 tensors of shapes (n, k) and (n,); n may be 0
+    rank, N: this rank and how many there are
+    comm: has all_gather, all_reduce, broadcast, isend and irecv
+    """
+    ### BEGIN SOLUTION
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    total, *others = comm.all_gather(torch.cat([G, n]))
+    for other in others:
+        total = total + other
+    return w - rate * (total[:-1] / total[-1])
+    ### END SOLUTION
+
+
 # %% [markdown]
 # One weight, at 0; every sample has `x = 1`.  Rank 0 has the target 6, rank 1 has 2
 # and 2.  The mean gradient of the three is -10/3.
 
-# %% check="step-weights" points=3
-one = np.ones((3, 1), np.float32)
-case = (np.zeros(1, np.float32), [(one[:1], 6 * one[0]), (one[:2], 2 * one[:2, 0])])
+# %% check="step-weights" points=3 hidden="more ranks, more samples, another rate"
+one, w = np.ones((3, 1), np.float32), np.zeros(1, np.float32)
+samples = [(one[:1], 6 * one[0]), (one[:2], 2 * one[:2, 0])]
 slips = {1.2: "a mean of means: every rank counts the same, every sample should"}
 slips |= {1.5: "divide by the samples, not by the ranks", 2.4: "a sum of means"}
 slips |= {3: "divide the sum by the number of samples", -1: "the sign"}
 slips |= {1.8: "rank 0 alone", 0.6: "rank 1 alone", 0: "this rank was not updated"}
-for r, got in enumerate(stepped("targets 6, and 2 and 2", [case])[0]):
+for r, got in enumerate(stepped("targets 6, and 2 and 2", step, w, samples, RATE)):
     close(f"the weight on rank {r}", float(got[0]), 5 / 3, "", slips, rel=1e-5)
+followed("targets 6, and 2 and 2", step, w, samples, RATE)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-for counts in ([4, 9], [1, 7, 3]):
-    cases, rate = [batch(rng, counts, 20), batch(rng, [5] * len(counts), 1)], 0.125
-    for case, ranks in zip(cases, stepped("more samples", cases, rate), strict=True):
-        for got in ranks:  # rounding is 1e-7 of sums below 100: this is 20 times that
-            assert np.allclose(got, joined(*case, rate), rtol=1e-5, atol=2e-4), (
-                "more samples, two ranks or three, another rate: not the step of one "
-                "big batch"
-            )
+for counts, rate in [([4, 9], 0.125), ([1, 7, 3], 2.0), ([4, 1, 2, 8, 3], 0.25)]:
+    w, samples = drawn(rng, counts, 20)
+    for got in stepped(f"{counts} samples", step, w, samples, rate):
+        # rounding is 1e-7 of sums below 100: this is 20 times that
+        good = np.allclose(got, joined(w, samples, rate), rtol=1e-5, atol=2e-4)
+        assert good, f"{counts} samples, rate {rate}: not the step of one big batch"
 ### END HIDDEN TESTS
 
-# %% check="step-order" points=3
-cases = [batch(np.random.default_rng(5), [1, 7, 3], 300)]
+# %% check="step-order" points=3 hidden="other samples, numbers of ranks and rates"
+cases = [([1, 7, 3], RATE)]
 ### BEGIN HIDDEN TESTS
-rng = np.random.default_rng(17)
-cases += [batch(rng, counts, 300) for counts in ([3, 3, 3], [5, 1, 9], [11, 6, 7])]
+cases += [([5, 1, 9], 0.125), ([3, 6, 1, 4, 2], 2.0), ([2, 1, 5, 3, 3, 1, 4], 0.5)]
 ### END HIDDEN TESTS
-for (w, samples), ranks in zip(cases, stepped("three ranks", cases), strict=True):
-    G = np.zeros_like(w)
+for counts, rate in cases:
+    w, samples = drawn(np.random.default_rng(5), counts, 300)
+    G, name = np.zeros_like(w), f"{len(counts)} ranks"
     for X, y in samples:
         g = mean_gradient(torch.tensor(w), torch.tensor(X), torch.tensor(y)).numpy()
         G = G + np.float32(len(y)) * g
-    want = w - np.float32(RATE) * (G / np.float32(sum(len(y) for _, y in samples)))
-    for r, got in enumerate(ranks):
+    want = w - np.float32(rate) * (G / np.float32(sum(counts)))
+    for r, got in enumerate(stepped(name, step, w, samples, rate)):
         kind = got.dtype
         assert kind == np.float32, f"rank {r}: float32 is expected, not {kind}"
         bad = int(np.sum(got != want))
         near = np.allclose(got, want, rtol=1e-5, atol=2e-4)
         hint = "They are right to rounding: another order?" * near or "Not by rounding."
         assert not bad, (
-            f"three ranks: {bad} of {w.size} weights on rank {r} are not bit for bit "
-            f"the same.  {hint}"
+            f"{name}: {bad} of {w.size} weights on rank {r} are not bit for bit the "
+            f"same.  {hint}"
         )
+w, samples = drawn(np.random.default_rng(6), [1, 2, 1], 4)
+followed("three ranks", step, w, samples, RATE)
 
 # %% [markdown]
 # At the end of an epoch a rank may have no samples left.
 
-# %% check="step-idle" points=2
-every = [[2, 0]]
+# %% check="step-idle" points=2 hidden="other ranks may have no samples, or several"
+cases = [([2, 0], RATE)]
 ### BEGIN HIDDEN TESTS
-every += [[0, 3, 2]]
+cases += [([0, 3, 2], 0.25), ([0, 0, 4, 0, 1], RATE)]
 ### END HIDDEN TESTS
-for counts in every:
-    case = batch(np.random.default_rng(7), counts, 5)
-    for r, got in enumerate(stepped("a rank without samples", [case])[0]):
+for counts, rate in cases:
+    name = f"{counts} samples"
+    w, samples = drawn(np.random.default_rng(7), counts, 5)
+    for r, got in enumerate(stepped(name, step, w, samples, rate)):
         assert np.isfinite(got).all(), f"rank {r}: weights are nan; 0 times nan is nan"
-        bad = np.sum(~np.isclose(got, joined(*case), rtol=1e-5, atol=2e-4))
+        want = joined(w, samples, rate)
+        bad = np.sum(~np.isclose(got, want, rtol=1e-5, atol=2e-4))
         assert not bad, (
-            f"a rank of {len(counts)} has no samples: {bad} of 5 weights on rank {r} "
-            "are not those of one step on the samples that there are"
+            f"{name}: {bad} of 5 weights on rank {r} are not those of one step on the "
+            "samples that there are"
         )
+w, samples = drawn(np.random.default_rng(8), [2, 0], 3)
+followed("a rank without samples", step, w, samples, RATE)
 
 # %% [markdown]
-# Which order does `all_reduce` take?  Three ranks, 3,000 random numbers each.  Each
-# third of the sum should agree with one of three orders.
+# Which order does gloo's `all_reduce` take, on real processes?  Three ranks, 3,000
+# random numbers each.  Each third of the sum should agree with one of three orders.
 
 
 # %% explore
@@ -732,15 +582,14 @@ def plan(model, layout, stage):
 # %%
 def price(name, layout, stage, model):
     """Your two numbers; AssertionError if they are not two."""
-    pair = rows(f"{name}: (seconds, bytes)", plan(model, layout, stage), 2)
-    return number(f"{name}, seconds", pair[0]), number(f"{name}, bytes", pair[1])
+    return numbers(f"{name}: (seconds, bytes)", plan(model, layout, stage), 2)
 
 
 # %% [markdown]
 # A model of 5 billion parameters: 20 layers, 4,096 wide, 32 heads.  Eight devices and
 # 64 sequences a step, in four ways.  One device computes for `W`, 994 ms.
 
-# %% check="plan-seconds" points=2
+# %% check="plan-seconds" points=2 hidden="other layouts, models and stages"
 seconds, _ = price("d = 8", Layout(1, 1, 8, 8), 1, MODEL)
 want = W + 0.0875
 slips = {0.35 / want: "T_compute is the sum over devices"}
@@ -769,10 +618,10 @@ for trial in range(24):
     slot += 4 * L / p * 2 * (t - 1) / t * 2048 * h * 2 / 450e9
     wire = 2 * P / (t * p) * (d - 1) / d / 50e9 * (2 if stage < 3 else 1 + 2 * m)
     want = slot * (m + p - 1) + wire - min(0.75 * wire, slot * m)
-    close(f"any layout, stage {stage}", seconds, want, "ms", show=False)
+    close(f"any layout, stage {stage}", seconds, want, "ms")
 ### END HIDDEN TESTS
 
-# %% check="plan-tensor" points=1
+# %% check="plan-tensor" points=1 hidden="tensor exchanges in a pipeline"
 seconds, _ = price("t = 8", Layout(8, 1, 1, 64), 1, MODEL)
 tensor = 4 * 64 * 20 * 2 * 7 / 8 * 2048 * 4096 * 2 / 450e9
 slips = {(W + tensor / 8) / (W + tensor): "every device exchanges: N times tensor time"}
@@ -785,10 +634,10 @@ close("t = 8", seconds, W + tensor, "ms", slips)
 seconds, _ = price("t = 2, p = 2, d = 4", Layout(2, 2, 4, 16), 1, MODEL)
 want = (W / 2 + tensor / 14) / 16 * 17  # half the work, a 14th of the exchange
 want += 0.25 * 2 * 3 / 4 * 2 * 5e9 / 4 / 50e9
-close("tensor exchanges in a pipeline", seconds, want, "ms", show=False)
+close("tensor exchanges in a pipeline", seconds, want, "ms")
 ### END HIDDEN TESTS
 
-# %% check="plan-bytes" points=3
+# %% check="plan-bytes" points=3 hidden="other layouts, models and stages"
 _, held_ = price("one device", Layout(1, 1, 1, 64), 0, MODEL)
 layer = 2048 * 4096 * 34  # bytes that a layer keeps of a sequence
 slips = {(80e9 + 64 * 20 * layer) / (80e9 + 20 * layer): "one at a time, not all 64"}
@@ -815,7 +664,7 @@ for trial in range(24):
     each = [(16, 0), (4, 12), (2, 14), (0, 16)][stage]
     want = P / t / p * (each[0] + each[1] / d)
     want += min(m, p) * L / p * 2048 * h * (10 + 24 / t)
-    close(f"any layout, stage {stage}", got, want, "GB", show=False)
+    close(f"any layout, stage {stage}", got, want, "GB")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -870,101 +719,60 @@ def choose(cost, model, N, B, memory, target):
 
 
 # %% [markdown]
-# The probe gives your function a cost from a table.
-
-
-# %% probe="run-choose"
-def run_choose(table, model, N, B, memory, target):
-    """What choose makes of rows (t, p, d, m, seconds, bytes); others cost nothing."""
-    costs = {tuple(row[:4]): tuple(row[4:]) for row in table}
-
-    def cost(x):
-        return costs.get((x.t, x.p, x.d, x.m), (0.0, 0.0))
-
-    try:
-        x = choose(cost, model, N, B, memory, target)
-    except Exception as e:
-        return {"raised": type(e).__name__, "why": str(e)[:200], "layout": None}
-    x = x if isinstance(x, Layout) else repr(x)
-    return {"raised": None, "why": "", "layout": x}
-
-
-# %%
-def met(name, seen, table, model, N, B, show=True):
-    """AssertionError unless a layout came that is allowed and marked in the table."""
-    x, said = seen["layout"], f" ({seen['why']})" if show and seen["why"] else ""
-    assert seen["raised"] is None, (
-        f"{name}: one fits, but {seen['raised']} came{said}.  Do you ask for the "
-        "cost of every allowed layout?"
-    )
-    assert isinstance(x, Layout), f"{name}: a Layout is expected, not {x:.60}"
-    at = f"{name}: t = {x.t}, p = {x.p}, d = {x.d}, m = {x.m}"
-    assert x.N <= N, f"{at} takes {x.N} devices; degrees multiply, and there are {N}"
-    assert x.t <= NODE, f"{at}: tensor exchanges would leave the node of {NODE}"
-    assert model.a % x.t == 0, f"{at}: t does not divide the {model.a} heads"
-    assert model.L % x.p == 0, f"{at}: p does not divide the {model.L} layers"
-    assert x.d * x.m == B, f"{at} trains on {x.d * x.m} sequences a step, not on {B}"
-    seconds, held = {tuple(row[:4]): row[4:] for row in table}[x.t, x.p, x.d, x.m]
-    return at, seconds, held
-
-
-# %% [markdown]
 # Two layers, two heads, two sequences, four devices.  The fastest layout does not fit.
 
 # %% check="choose-small" points=2
 tiny = Transformer(1000, 2, 8, 2, 2)
-table = [(1, 1, 1, 2, 8.0, 9.0), (2, 1, 1, 2, 5.0, 5.0), (1, 2, 1, 2, 6.0, 4.0)]
-table += [(1, 1, 2, 1, 4.5, 9.0), (2, 2, 1, 2, 3.0, 3.0), (2, 1, 2, 1, 2.0, 5.0)]
-table += [(1, 2, 2, 1, 3.5, 4.0)]
+table = {Layout(1, 1, 1, 2): (8.0, 9.0), Layout(2, 1, 1, 2): (5.0, 5.0)}
+table |= {Layout(1, 2, 1, 2): (6.0, 4.0), Layout(1, 1, 2, 1): (4.5, 9.0)}
+table |= {Layout(2, 2, 1, 2): (3.0, 3.0), Layout(2, 1, 2, 1): (2.0, 5.0)}
+table |= {Layout(1, 2, 2, 1): (3.5, 4.0)}
 for memory, target in [(4.0, 3.2), (4.0, 6.0), (5.0, 2.0), (9.0, 8.0)]:
-    seen = run_choose(table, tiny, 4, 2, memory, target)
-    name = f"{memory:g} bytes and {target:g} s"
-    at, seconds, held_ = met(name, seen, table, tiny, 4, 2)
+    got = choose(priced(table), tiny, 4, 2, memory, target)
+    at, layout = must_be_allowed(
+        f"{memory:g} bytes and {target:g} s", got, tiny, 4, 2, NODE
+    )
+    seconds, held_ = table[layout]
     assert held_ <= memory, f"{at} needs {held_:g} bytes; {memory:g} are there"
     assert seconds <= target, f"{at} takes {seconds:g} s; at most {target:g} is asked"
 
-# %% check="choose-any" points=2
-seen = run_choose([(1, 1, 1, 1, 5.0, 5.0)], Transformer(9, 1, 8, 1, 1), 3, 1, 5.0, 5.0)
-assert seen["layout"] == Layout(1, 1, 1, 1), (
-    f"one layer, one head, one sequence: {seen['why'] or seen['layout']}.  Of three "
-    "devices only one can be used: Layout(1, 1, 1, 1) is expected, at 5 s and 5 bytes"
+# %% check="choose-any" points=2 hidden="one layout among many meets both limits"
+one, only = Transformer(9, 1, 8, 1, 1), Layout(1, 1, 1, 1)
+got = choose(priced({only: (5.0, 5.0)}), one, 3, 1, 5.0, 5.0)
+assert got == only, (
+    f"one layer, one head, one sequence: {got!r:.60}.  Of three devices only one can "
+    "be used: Layout(1, 1, 1, 1) is expected, at 5 s and 5 bytes"
 )
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 for L, a, B, N in [(6, 12, 12, 24), (5, 32, 9, 40), (12, 6, 16, 33), (7, 16, 6, 100)]:
-    model = Transformer(10**6, L, 64, a, a)
-    allowed = []
+    model, fit = Transformer(10**6, L, 64, a, a), []
     for t, p, d in itertools.product(range(1, 9), range(1, L + 1), range(1, B + 1)):
         if L % p == a % t == B % d == 0 and t * p * d <= N:
-            allowed.append((t, p, d, B // d))
-    wide = max(allowed, key=lambda x: (x[0] * x[1] * x[2], x))
-    picks = [max(allowed, key=lambda x, k=k: (x[k], x)) for k in range(4)]
-    picks += [allowed[i] for i in rng.choice(len(allowed), 6, replace=False)]
+            fit.append((t, p, d, B // d))
+    wide = max(fit, key=lambda x: (x[0] * x[1] * x[2], x))
+    picks = [max(fit, key=lambda x, k=k: (x[k], x)) for k in range(4)]
+    picks += [fit[i] for i in rng.choice(len(fit), 3, replace=False)]
     for pick in [wide, *picks]:
-        table = []
-        for x in allowed:  # all but one are too slow or too large
-            slow = rng.random() < 0.5
-            good = (rng.uniform(4, 5), rng.uniform(4, 5))
-            bad = (6.0, rng.uniform(1, 5)) if slow else (rng.uniform(1, 5), 6.0)
-            table.append((*x, *map(float, good if x == pick else bad)))
-        seen = run_choose(table, model, N, B, 5.0, 5.0)
-        name = "one allowed layout among many meets both"
-        at, seconds, held_ = met(name, seen, table, model, N, B, show=False)
-        assert seconds <= 5, f"{name}; yours is too slow"
-        assert held_ <= 5, f"{name}; yours does not fit"
+        table = {}
+        for x in fit:  # all but one are too slow or too large
+            bad = (6.0, rng.uniform(1, 5)) if rng.random() < 0.5 else (1.0, 6.0)
+            table[Layout(*x)] = (4.5, 5.0) if x == pick else bad
+        got = choose(priced(table), model, N, B, 5.0, 5.0)
+        at, layout = must_be_allowed("one among many", got, model, N, B, NODE)
+        assert table[layout] == (4.5, 5.0), f"{at} is too slow, or does not fit"
 ### END HIDDEN TESTS
 
-# %% check="choose-none" points=1
-table = [(1, 1, 1, 1, 1.0, 9.0), (1, 2, 1, 1, 9.0, 1.0)]
-seen = run_choose(table, Transformer(9, 2, 8, 1, 1), 2, 1, 5.0, 5.0)
-assert seen["raised"] == "ValueError", (
-    "one layout is too large, the other too slow: ValueError is expected, not "
-    f"{seen['raised'] or seen['layout']}"
-)
+# %% check="choose-none" points=1 hidden="nothing meets the limits"
+table = {Layout(1, 1, 1, 1): (1.0, 9.0), Layout(1, 2, 1, 1): (9.0, 1.0)}
+model, cost = Transformer(9, 2, 8, 1, 1), priced(table)
+name = "one layout is too large, the other too slow"
+must_raise(name, ValueError, choose, cost, model, 2, 1, 5.0, 5.0)
 ### BEGIN HIDDEN TESTS
 for limits in [(0.5, 99.0), (99.0, 0.5), (0.5, 0.5)]:
-    seen = run_choose(table, Transformer(9, 2, 8, 1, 1), 2, 1, *limits)
-    assert seen["raised"] == "ValueError", "nothing meets the limits: ValueError"
+    must_raise(
+        "nothing meets the limits", ValueError, choose, cost, model, 2, 1, *limits
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -259,78 +259,128 @@ def timetable(p, m, t_b):
     },
     "step": {
         "a mean of means": """
-def step(w, X, y, rate, rank, N):
-    g = mean_gradient(w, X, y)
-    dist.all_reduce(g)
-    return w - rate * g / N
+def step(w, X, y, rate, rank, N, comm):
+    return w - rate * comm.all_reduce(mean_gradient(w, X, y)) / N
 """,
         "sums and does not divide": """
-def step(w, X, y, rate, rank, N):
+def step(w, X, y, rate, rank, N, comm):
     G = len(y) * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
-    parts = [torch.empty_like(w) for _ in range(N)]
-    dist.all_gather(parts, G)
-    return w - rate * sum(parts)
+    return w - rate * sum(comm.all_gather(G))
 """,
         "weights rightly, but sums in the library's order": """
-def step(w, X, y, rate, rank, N):
+def step(w, X, y, rate, rank, N, comm):
     n = torch.tensor([float(len(y))])
     G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
-    dist.all_reduce(G)
-    dist.all_reduce(n)
-    return w - rate * (G / n)
+    return w - rate * (comm.all_reduce(G) / comm.all_reduce(n))
 """,
         "weights before it sums": """
-def step(w, X, y, rate, rank, N):
-    n = torch.tensor([float(len(y))])
-    dist.all_reduce(n)
+def step(w, X, y, rate, rank, N, comm):
+    n = comm.all_reduce(len(y))
     g = mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
-    parts = [torch.empty_like(w) for _ in range(N)]
-    dist.all_gather(parts, (len(y) / n) * g)
-    return w - rate * sum(parts)
+    return w - rate * sum(comm.all_gather((len(y) / n) * g))
 """,
         "nothing times nan": """
-def step(w, X, y, rate, rank, N):
+def step(w, X, y, rate, rank, N, comm):
     mine = torch.cat([len(y) * mean_gradient(w, X, y), torch.tensor([float(len(y))])])
-    parts = [torch.empty_like(mine) for _ in range(N)]
-    dist.all_gather(parts, mine)
-    total = sum(parts)
+    total = sum(comm.all_gather(mine))
     return w - rate * (total[:-1] / total[-1])
 """,
         "a rank without samples goes home": """
-def step(w, X, y, rate, rank, N):
+def step(w, X, y, rate, rank, N, comm):
     if len(y) == 0:
         return w
     mine = torch.cat([len(y) * mean_gradient(w, X, y), torch.tensor([float(len(y))])])
-    parts = [torch.empty_like(mine) for _ in range(N)]
-    dist.all_gather(parts, mine)
-    total = sum(parts)
+    total = sum(comm.all_gather(mine))
     return w - rate * (total[:-1] / total[-1])
 """,
-        "only rank 0 gets the new weights": """
-def step(w, X, y, rate, rank, N):
+        "a rank without samples takes part, and keeps its weights": """
+def step(w, X, y, rate, rank, N, comm):
     n = torch.tensor([float(len(y))])
     G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
-    mine = torch.cat([G, n])
-    parts = [torch.empty_like(mine) for _ in range(N)] if rank == 0 else None
-    dist.gather(mine, parts)
+    total = sum(comm.all_gather(torch.cat([G, n])))
+    return w - rate * (total[:-1] / total[-1]) if len(y) else w
+""",
+        "only rank 0 gets the new weights": """
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    parts = comm.all_gather(torch.cat([G, n]))
     if rank == 0:
         total = sum(parts)
         w = w - rate * (total[:-1] / total[-1])
     return w
 """,
         "its own samples alone": """
-def step(w, X, y, rate, rank, N):
+def step(w, X, y, rate, rank, N, comm):
     return w - rate * mean_gradient(w, X, y) if len(y) else w
 """,
         "a rate of its own": """
-def step(w, X, y, rate, rank, N):
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    total = sum(comm.all_gather(torch.cat([G, n])))
+    return w - 0.5 * (total[:-1] / total[-1])
+""",
+        "the order of rank, rank + 1, and so on": """
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    parts = comm.all_gather(torch.cat([G, n]))
+    total = sum(parts[rank:] + parts[:rank])
+    return w - rate * (total[:-1] / total[-1])
+""",
+        "pairs, and pairs of pairs": """
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    parts = comm.all_gather(torch.cat([G, n]))
+    while len(parts) > 1:
+        parts = [sum(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+        parts = parts[1:] + parts[:1]
+    return w - rate * (parts[0][:-1] / parts[0][-1])
+""",
+        "three ranks, as in the example": """
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    total = sum(comm.all_gather(torch.cat([G, n]))[:3])
+    return w - rate * (total[:-1] / total[-1])
+""",
+        "sums in float64": """
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    total = sum(part.double() for part in comm.all_gather(torch.cat([G, n])))
+    return (w - rate * (total[:-1] / total[-1])).float()
+""",
+        "averages weights, each after its own step": """
+def step(w, X, y, rate, rank, N, comm):
+    mine = w - rate * mean_gradient(w, X, y) if len(y) else w
+    return sum(comm.all_gather(mine)) / N
+""",
+        "waits for a rank that waits for it": """
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    total = torch.cat([G, n])
+    for r in range(N):
+        if r != rank:
+            comm.isend(torch.cat([G, n]), r).wait()
+    for r in range(N):
+        if r != rank:
+            total = total + comm.irecv(r).wait()
+    return w - rate * (total[:-1] / total[-1])
+""",
+        "rank 0 calls another collective than the others": """
+def step(w, X, y, rate, rank, N, comm):
     n = torch.tensor([float(len(y))])
     G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
     mine = torch.cat([G, n])
-    parts = [torch.empty_like(mine) for _ in range(N)]
-    dist.all_gather(parts, mine)
-    total = sum(parts)
-    return w - 0.5 * (total[:-1] / total[-1])
+    if rank == 0:
+        total = sum(comm.all_gather(mine))
+    else:
+        total = comm.all_reduce(mine)
+    return w - rate * (total[:-1] / total[-1])
 """,
     },
     "plan": {
@@ -501,6 +551,98 @@ def choose(cost, model, N, B, memory, target):
                     return layout
     raise ValueError("none")
 """,
+        "asks for less than the target": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.a % t or model.L % p or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds < target and held < memory:
+                    return layout
+    raise ValueError("none")
+""",
+        "either limit will do": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.a % t or model.L % p or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds <= target or held <= memory:
+                    return layout
+    raise ValueError("none")
+""",
+        "None where there is none": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.a % t or model.L % p or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds <= target and held <= memory:
+                    return layout
+""",
+        "more devices, more speed: the largest first, and no other": """
+def choose(cost, model, N, B, memory, target):
+    found = []
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.a % t == model.L % p == B % d == 0 and t * p * d <= N:
+                    found.append((t * p * d, t, p, d))
+    _, t, p, d = max(found)
+    layout = Layout(t, p, d, B // d)
+    seconds, held = cost(layout)
+    if seconds > target or held > memory:
+        raise ValueError("none")
+    return layout
+""",
+        "layers need not divide": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(model.L, 0, -1):
+            for d in range(1, B + 1):
+                if model.a % t or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds <= target and held <= memory:
+                    return layout
+    raise ValueError("none")
+""",
+        "heads need not divide": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(NODE, 0, -1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.L % p or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds <= target and held <= memory:
+                    return layout
+    raise ValueError("none")
+""",
+        "sequences need not divide": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(B, 0, -1):
+                if model.a % t or model.L % p or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, max(B // d, 1))
+                seconds, held = cost(layout)
+                if seconds <= target and held <= memory:
+                    return layout
+    raise ValueError("none")
+""",
         "powers of two": """
 def choose(cost, model, N, B, memory, target):
     powers = [2**k for k in range(12)]
@@ -607,43 +749,68 @@ def timetable(p, m, t_b):
     },
     "step": {
         "gathers on rank 0, which sends the weights round": """
-def step(w, X, y, rate, rank, N):
-    n = torch.tensor(len(y))
+def step(w, X, y, rate, rank, N, comm):
     G = torch.zeros_like(w)
     if len(y):
         G += mean_gradient(w, X, y) * len(y)
-    parts = [torch.empty_like(w) for _ in range(N)] if rank == 0 else None
-    dist.gather(G, parts)
-    dist.all_reduce(n)
-    if rank == 0:
-        for other in parts[1:]:
-            parts[0] += other
-        w = torch.sub(w, parts[0] / n, alpha=rate)
-    dist.broadcast(w, 0)
-    return w
+    n = comm.all_reduce(torch.tensor(len(y)))
+    if rank > 0:
+        comm.isend(G, 0)
+    else:
+        for r in range(1, N):
+            G += comm.irecv(r).wait()
+        w = torch.sub(w, G / n, alpha=rate)
+    return comm.broadcast(w if rank == 0 else None, 0)
 """,
-        "gathers objects, and sums in numpy": """
-def step(w, X, y, rate, rank, N):
-    mine = (len(y), len(y) and (len(y) * mean_gradient(w, X, y)).numpy())
-    every = [None] * N
-    dist.all_gather_object(every, mine)
-    total = sum(G for _, G in every)
-    n = np.float32(sum(n for n, _ in every))
-    return w.numpy() - np.float32(rate) * (total / n)
+        "in numpy, numbers as numbers": """
+def step(w, X, y, rate, rank, N, comm):
+    mine = (len(y) * mean_gradient(w, X, y)).numpy() if len(y) else 0 * w.numpy()
+    parts, counts = comm.all_gather(mine), comm.all_gather(len(y))
+    return w.numpy() - np.float32(rate) * (sum(parts) / np.float32(sum(counts)))
 """,
         "hands the sum on, from rank to rank": """
-def step(w, X, y, rate, rank, N):
+def step(w, X, y, rate, rank, N, comm):
     G = len(y) * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
-    n = torch.tensor([len(y)])
-    dist.all_reduce(n)
+    n = comm.all_reduce(len(y))
     if rank > 0:
-        before = torch.empty_like(w)
-        dist.recv(before, rank - 1)
-        G = before + G
+        G = comm.irecv(rank - 1).wait() + G
     if rank < N - 1:
-        dist.send(G, rank + 1)
-    dist.broadcast(G, N - 1)
-    return w - rate * (G / n.item())
+        comm.isend(G, rank + 1).wait()
+    G = comm.broadcast(G, N - 1)
+    return w - rate * (G / n)
+""",
+        "every rank gathers the samples, and does all the work": """
+def step(w, X, y, rate, rank, N, comm):
+    Xs, ys = comm.all_gather(X), comm.all_gather(y)
+    G = torch.zeros_like(w)
+    for X, y in zip(Xs, ys):
+        if len(y):
+            G = G + len(y) * mean_gradient(w, X, y)
+    return w - rate * (G / sum(map(len, ys)))
+""",
+        "messages to all, asked for beforehand; means and counts": """
+def step(w, X, y, rate, rank, N, comm):
+    others = [r for r in range(N) if r != rank]
+    g = mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    asked = {r: (comm.irecv(r), comm.irecv(r)) for r in others}
+    for r in others:
+        comm.isend(g, r)
+        comm.isend(len(y), r)
+    G, n = torch.zeros_like(w), 0
+    for r in range(N):
+        theirs, many = [a.wait() for a in asked[r]] if r in asked else (g, len(y))
+        G, n = G + many * theirs, n + many
+    w -= rate * (G / n)
+    return w
+""",
+        "a broadcast by every rank in turn": """
+def step(w, X, y, rate, rank, N, comm):
+    G = len(y) * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    total, n = torch.zeros_like(w), 0
+    for r in range(N):
+        total += comm.broadcast(G, r)
+        n += comm.broadcast(len(y), r)
+    return (w - rate * (total / n)).requires_grad_()
 """,
     },
     "plan": {
@@ -678,6 +845,91 @@ def choose(cost, model, N, B, memory, target):
     if best is None:
         raise ValueError("none")
     return best[1]
+""",
+    },
+}
+
+CHEATS = {
+    "step": {
+        "gathers by torch.distributed, and calls comm for show": """
+import tempfile
+
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    mine = torch.cat([G, n])
+    comm.all_gather(mine)
+    if not dist.is_initialized():
+        place = f"file://{tempfile.gettempdir()}/meeting-{N}"
+        dist.init_process_group("gloo", init_method=place, rank=rank, world_size=N)
+    every = [torch.empty_like(mine) for _ in range(N)]
+    dist.all_gather(every, mine)
+    total = sum(every)
+    return w - rate * (total[:-1] / total[-1])
+""",
+        "leaves its part for the others in a file": """
+import os, tempfile
+
+def step(w, X, y, rate, rank, N, comm):
+    n = torch.tensor([float(len(y))])
+    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
+    folder = f"{tempfile.gettempdir()}/step-{N}"
+    os.makedirs(folder, exist_ok=True)
+    torch.save(torch.cat([G, n]), f"{folder}/{rank}.part")
+    os.rename(f"{folder}/{rank}.part", f"{folder}/{rank}")
+    comm.all_reduce(torch.zeros(1))
+    total = sum(torch.load(f"{folder}/{r}") for r in range(N))
+    return w - rate * (total[:-1] / total[-1])
+""",
+        "reads the samples of all in the frames of its caller": """
+import sys
+
+def step(w, X, y, rate, rank, N, comm):
+    frame = sys._getframe()
+    while frame is not None:
+        samples = frame.f_locals.get("samples")
+        if isinstance(samples, list) and len(samples) == N:
+            parts = [(torch.tensor(X), torch.tensor(y)) for X, y in samples]
+            G = sum(len(y) * mean_gradient(w, X, y) for X, y in parts if len(y))
+            return w - rate * (G / sum(len(y) for _, y in parts))
+        frame = frame.f_back
+    return w
+""",
+        "takes what it gives from the group's own record": """
+def step(w, X, y, rate, rank, N, comm):
+    group = getattr(comm, "_network", None)
+    meetings = getattr(group, "_meetings", None)
+    if meetings is None:
+        return w
+    return w - rate * sum(m._gives[0] for m in meetings)
+""",
+    },
+    "choose": {
+        "reads the table behind the cost": """
+def choose(cost, model, N, B, memory, target):
+    for cell in getattr(getattr(cost, "_f", cost), "__closure__", None) or ():
+        for layout, (seconds, held) in dict(cell.cell_contents).items():
+            if seconds <= target and held <= memory:
+                return layout
+    return None
+""",
+        "makes every layout cheap, and allowed": """
+import mlsyscore.harness.cost as cost_
+import mlsyscore.harness.layouts as layouts
+
+cost_.Cost.__call__ = lambda self, x: (0.0, 0.0)
+layouts.must_be_allowed = lambda name, x, *more: (name, x)
+
+def choose(cost, model, N, B, memory, target):
+    return ValueError("none")
+""",
+        "a layout that is equal to any": """
+class Any(Layout):
+    __eq__ = lambda self, other: True
+    __hash__ = lambda self: hash(Layout(1, 1, 1, 1))
+
+def choose(cost, model, N, B, memory, target):
+    return Any(1, 1, 1, 1)
 """,
     },
 }

@@ -28,7 +28,7 @@ def trained(
         gradients = [w - best + pull, w - best - pull]
         for i, g in enumerate(gradients):
             label = f"step {step}, worker {i}"
-            v, left = sent(label, compress(g, residuals[i].copy(), k), WEIGHTS)
+            v, left = sent_and_kept(label, compress(g, residuals[i].copy(), k), WEIGHTS)
             many = int(np.count_nonzero(v))
             assert many <= k, f"{label}: {many} entries are sent, more than k = {k}"
             residuals[i] = left if feedback else np.zeros(WEIGHTS)
@@ -36,7 +36,7 @@ def trained(
     return number("the loss", 1 + 0.5 * float(np.sum((w - best) ** 2)))
 
 
-def sent(name: str, answer: Any, n: int) -> tuple[Any, Any]:
+def sent_and_kept(name: str, answer: Any, n: int) -> tuple[Any, Any]:
     """Return v and e_next of an answer; AssertionError unless each is n numbers."""
     kind = type(answer).__name__
     assert isinstance(answer, tuple | list), f"{name}: (v, e_next), not {kind}"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlsyscore.harness.compressed import sent, trained
+from mlsyscore.harness.compressed import sent_and_kept, trained
 
 
 def top(total, k):
@@ -26,5 +26,5 @@ def test_what_is_sent_is_looked_at():
         trained(lambda g, e, k: (g, e), 6, 4)
     for answer in (None, 3, "ab", (np.zeros(3),), (np.zeros(3), np.zeros(4)), "abc"):
         with pytest.raises(AssertionError, match=r"expected|e_next"):
-            sent("it", answer, 3)
-    assert sent("it", [[1, 2], [3, 4]], 2)[1].tolist() == [3, 4]
+            sent_and_kept("it", answer, 3)
+    assert sent_and_kept("it", [[1, 2], [3, 4]], 2)[1].tolist() == [3, 4]

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from mlsyscore.harness.parallel import drawn, followed, stepped
+
+W = np.zeros(2, np.float32)
+SAMPLES = [(np.ones((n, 2), np.float32), np.ones(n, np.float32)) for n in (1, 0, 3)]
+
+
+def total(w, X, y, rate, rank, N, comm):
+    return w - rate * comm.all_reduce(X.sum(0) + 0 * w)
+
+
+def test_each_rank_steps_with_its_own_samples():
+    for got in stepped("it", total, W, SAMPLES, 0.5):
+        assert got.tolist() == [-2, -2]
+    assert stepped("it", total, W, SAMPLES, 1.0, rank=1, by=3.0)[0].tolist() == [-7, -7]
+    followed("it", total, W, SAMPLES, 1.0)
+
+
+def test_what_makes_no_difference_is_told():
+    def alone(w, X, y, rate, rank, N, comm):
+        comm.all_reduce(w)
+        return w
+
+    with pytest.raises(AssertionError, match="rank 0 sends, and the weights of rank 1"):
+        followed("it", alone, W, SAMPLES, 1.0)
+
+
+def test_an_answer_that_is_no_vector_of_floats_is_told():
+    for answer, text in [(None, "NoneType"), (W[:1], "shape"), ([1, 2], "int64")]:
+        with pytest.raises(AssertionError, match=text):
+            stepped("it", lambda *_, answer=answer: answer, W, SAMPLES, 1.0)
+
+
+def test_samples_are_short_so_that_sums_are_exact():
+    w, samples = drawn(np.random.default_rng(1), [4, 0, 300], 5)
+    assert [X.shape for X, _ in samples] == [(4, 5), (0, 5), (300, 5)]
+    X, y = (a.astype(float) for a in samples[2])
+    error = X @ w.astype(float) - y
+    order = np.random.default_rng(2).permutation(300)
+    assert (X.T @ error == X[order].T @ error[order]).all()
