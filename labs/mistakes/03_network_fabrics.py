@@ -814,5 +814,13 @@ def cut(cables, left, dead):
 def safe_window(N, beta, buffer, rtt):
     return Yes(1)
 """,
+        "patches the laws": """
+network.incast_overflow = network.bandwidth_delay = lambda *args: 0.0
+Yes = type("Yes", (), {"__float__": lambda self: 1.0, "__eq__": lambda *two: True})
+
+
+def safe_window(N, beta, buffer, rtt):
+    return Yes()
+""",
     },
 }
