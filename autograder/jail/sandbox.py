@@ -1,36 +1,49 @@
 """The jail: no network, no files but those given to it, and bounds on what it takes.
 
-Bubblewrap makes it; a watcher and limits bound its memory, processes and files, and
-whoever runs its cells bounds their time.
+Bubblewrap makes it; limits, a filter, a watcher and, where there is one, a cgroup
+bound its memory, processes, files and time.
 """
 
 import contextlib
 import os
-import re
 import resource
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+from . import cures, refused, watch
+
 MEMORY = int(os.environ.get("AUTOGRADER_MEMORY_MB", 8192)) << 20  # of all together
-FILES, PROCESSES = 256 << 20, 200  # bytes, processes
-CROWD, THREADS = 24, 2_000  # processes that share one core; threads of all together
-INSTALL = "apt-get install bubblewrap"
+FILES, INODES = 256 << 20, 50_000  # bytes of a disk; files on all disks
+PROCESSES, CROWD, THREADS = 128, 24, 2_000  # CROWD: which share one core
+DESCRIPTORS = 1024  # of a process
+INSTALL = cures.INSTALL
 OPEN = "AUTOGRADER_UNJAILED"  # set by whoever gives the jail up
 NOBODY = 65534
-OWN = re.compile(r"^Rss(?:Anon|Shmem):\s+(\d+)", re.MULTILINE)  # KiB
 QUIET = ["--HistoryManager.enabled=False"]
 HERE = Path(__file__).parents[2]
 HOSTS = Path(__file__).with_name("hosts")
+# What lies where, seen from inside: the connection's folder, our package, the disks.
+KERNEL, COURSE = Path("/run/kernel"), Path("/opt/course")
+DISKS = ("/tmp", "/dev/shm")
+FACTS = ["cpuinfo", "meminfo", "stat", "loadavg", "uptime", "version"]  # all of /proc
+SEEN = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"]
 
 
 def environment() -> dict[str, str]:
-    """Return all that a jailed process finds in its environment."""
+    """Return all that a process of ours, which jails and judges, needs of its own."""
     said = {k: v for k, v in os.environ.items() if k.startswith("AUTOGRADER_")}
+    return said | jailed() | {"PYTHONPATH": str(HERE)}
+
+
+def jailed() -> dict[str, str]:
+    """Return all that a jailed process finds in its environment."""
     path = f"{sys.prefix}/bin{os.pathsep}{os.defpath}"
-    said |= {"HOME": "/tmp", "PATH": path, "PYTHONPATH": str(HERE)}
+    said = {"HOME": "/tmp", "PATH": path, "PYTHONPATH": str(COURSE)}
     said |= {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # a warning that helps nobody
     return said | {"GLOO_SOCKET_IFNAME": "lo"}
 
@@ -49,7 +62,7 @@ def unjailed() -> bool:
 
 
 def command(inside: list[str], folder: Path, tell: int | None = None) -> list[str]:
-    """Wrap a command in bubblewrap, where folder can be read.
+    """Wrap a command in bubblewrap, where folder can be read as ``KERNEL``.
 
     tell: a file to which bubblewrap writes what it has started.
     Raises RuntimeError where bubblewrap is missing.  Where the jail was given up, by
@@ -61,32 +74,67 @@ def command(inside: list[str], folder: Path, tell: int | None = None) -> list[st
         return [*(["setpriv", *drop] if os.getuid() == 0 else []), *inside]
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        raise RuntimeError(f"grading needs a jail; install bubblewrap: {INSTALL}")
-    seen = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"]
-    seen += [sys.prefix, sys.base_prefix, str(HERE / "mlsyscore")]
+        raise RuntimeError(cures.missing())
+    seen = [(path, path) for path in (*SEEN, sys.prefix, sys.base_prefix)]
+    seen += [(str(HERE / "mlsyscore"), str(COURSE / "mlsyscore"))]
+    facts = [(f"/proc/{name}",) * 2 for name in FACTS]
     return [
         *[bwrap, *(["--info-fd", str(tell)] if tell else [])],
         *["--unshare-all", "--unshare-user"],
         *["--uid", str(NOBODY), "--gid", str(NOBODY)],
-        *["--cap-drop", "ALL", "--disable-userns", "--die-with-parent"],
-        *["--new-session", "--clearenv", "--dev", "/dev"],
-        *["--proc", "/proc", "--remount-ro", "/proc"],  # root could change the machine
+        *["--cap-drop", "ALL", *(["--disable-userns"] if _settable() else [])],
+        *["--die-with-parent", "--new-session", "--clearenv", "--dev", "/dev"],
+        # Mapped, /dev/zero is memory that nobody counts; the other reads as zeros too.
+        *["--dev-bind", "/dev/full", "/dev/zero"],
+        # No procfs: it names the host's paths, and opens one process to another.
+        *["--tmpfs", "/proc", *_bound(facts)],
+        *["--symlink", os.path.realpath(sys.executable), "/proc/self/exe"],
+        *["--remount-ro", "/proc"],
         *["--size", str(FILES), "--tmpfs", "/tmp"],
         *["--size", str(FILES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
-        *[word for path in seen for word in ("--ro-bind-try", path, path)],
-        *["--ro-bind", str(HOSTS), "/etc/hosts"],
-        *[
-            "--ro-bind",
-            str(folder),
-            str(folder),
-            "--remount-ro",
-            "/",
-            "--chdir",
-            "/tmp",
-        ],
-        *[w for name, x in environment().items() for w in ("--setenv", name, x)],
-        *inside,
+        *[*_bound(seen), "--ro-bind", str(HOSTS), "/etc/hosts"],
+        *["--ro-bind", str(folder), str(KERNEL)],
+        *["--remount-ro", "/", "--chdir", "/tmp"],
+        *[w for name, x in jailed().items() for w in ("--setenv", name, x)],
+        *["--", *inside],
     ]
+
+
+def _bound(pairs: list[tuple[str, ...]]) -> list[str]:
+    return [word for pair in pairs for word in ("--ro-bind-try", *pair)]
+
+
+def _settable() -> bool:
+    """Say whether bubblewrap can set the limit that forbids user namespaces.
+
+    In a container it often cannot; there the filter alone forbids them.
+    """
+    return not os.statvfs("/proc/sys").f_flag & os.ST_RDONLY
+
+
+@contextlib.contextmanager
+def packed(words: list[str]) -> Iterator[tuple[list[str], list[int]]]:
+    """Give a command as no process can read it, and the files that it then needs.
+
+    The jail's first process shows its arguments to all in it, if they can look.  The
+    filter that bubblewrap puts on that process and all after it goes along.
+    """
+    if "--" not in words or unjailed():
+        yield words, []
+        return
+    cut = words.index("--")
+    with contextlib.ExitStack() as stack:
+
+        def file(data: bytes) -> int:
+            kept = stack.enter_context(tempfile.TemporaryFile())
+            kept.write(data)
+            kept.seek(0)
+            return kept.fileno()
+
+        fds = [file(code)] if (code := refused.program(inside=True)) else []
+        told = [*words[1:cut], *(["--seccomp", str(fds[0])] if fds else [])]
+        fds.append(file(b"".join(word.encode() + b"\0" for word in told)))
+        yield [words[0], "--args", str(fds[-1]), *words[cut:]], fds
 
 
 def bound(kind: int, value: int) -> None:
@@ -97,13 +145,15 @@ def bound(kind: int, value: int) -> None:
 
 
 def limits() -> None:
-    """Bound what the kernel and each process it starts may take."""
+    """Bound what a process may take, and each that it starts."""
     os.nice(5)  # before a student's loop comes whoever has to stop it
-    Path("/proc/self/oom_score_adj").write_text("1000")
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
     bound(resource.RLIMIT_AS, MEMORY)
     bound(resource.RLIMIT_FSIZE, FILES)
     bound(resource.RLIMIT_CORE, 0)
-    bound(resource.RLIMIT_NOFILE, 4096)  # the buffers of sockets are nobody's memory
+    bound(resource.RLIMIT_NOFILE, DESCRIPTORS)
+    bound(resource.RLIMIT_MEMLOCK, 0)
 
 
 def excess(roots: list[psutil.Process]) -> str | None:
@@ -112,54 +162,37 @@ def excess(roots: list[psutil.Process]) -> str | None:
     roots: the jail's own process, and others whose children are in the jail.
     A limit on each process does not bound their number, and root has none at all.
     """
-    inside = [p for root in roots for p in _children(root)]
+    inside = watch.family(roots, whole=unjailed())
     if len(inside) > CROWD:
         _pin(inside, roots[0].pid)
     if len(inside) > PROCESSES:
         return f"it had more than {PROCESSES} processes"
-    if sum(map(_threads, inside)) > THREADS:
+    held = watch.upper(inside)
+    if held.threads > THREADS:
         return f"it had more than {THREADS} threads"
-    if all(sum(map(size, inside)) > MEMORY for size in (_upper, _exact)):
+    files = number = buffers = 0
+    if inside and not unjailed():  # or it shares the machine's
+        try:
+            files, number = watch.files(inside, DISKS)
+        except PermissionError:
+            if watch.family(roots):  # it has not just ended
+                raise
+        buffers = watch.sockets(inside)
+    if number > INODES:
+        return f"it had more than {INODES} files"
+
+    def together(held: watch.Held) -> int:
+        kept = watch.INODE * number + buffers
+        return held.own + max(held.shared, files) + kept
+
+    if together(held) > MEMORY and together(watch.exact(inside)) > MEMORY:
         return f"its processes took more than {MEMORY >> 20} MiB together"
     return None
 
 
-def _pin(crowd: list[psutil.Process], place: int) -> None:
+def _pin(crowd: list[int], place: int) -> None:
     """Keep a crowd on one core, so that it starves no other jail."""
     cores = sorted(os.sched_getaffinity(0))
-    for process in crowd:
+    for pid in crowd:
         with contextlib.suppress(OSError):
-            os.sched_setaffinity(process.pid, {cores[place % len(cores)]})
-
-
-def _threads(process: psutil.Process) -> int:
-    try:
-        return int(process.num_threads())
-    except psutil.NoSuchProcess:
-        return 0
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _upper(process: psutil.Process) -> int:
-    """Bytes that a process holds, counting what forks share once for each."""
-    try:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return sum(int(size) << 10 for size in OWN.findall(status))
-
-
-def _exact(process: psutil.Process) -> int:
-    """Bytes that a process holds, its part of what forks share; slow to read."""
-    try:
-        return int(process.memory_full_info().pss)
-    except psutil.AccessDenied:
-        return _upper(process)
-    except psutil.NoSuchProcess:
-        return 0
+            os.sched_setaffinity(pid, {cores[place % len(cores)]})

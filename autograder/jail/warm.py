@@ -30,7 +30,6 @@ from . import enter, sandbox
 HEAVY = ["torch", "numpy", "mlsyscore.processes", "debugpy", "ipykernel.debugger"]
 HEAVY += ["ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell"]
 ALSO: set[str] = set()  # modules that whoever is to be forked for wants loaded too
-MOST = 6 << 30  # bytes of a judge, who reads what a student may blow up
 _starting = threading.Lock()
 _forked_from = ""  # the address of the warm process, in one that it forked
 
@@ -157,15 +156,23 @@ def _answer(wire: socket.socket, others: list[int]) -> None:
 
 
 def _called(stream: Any, seconds: float, f: Callable[..., Any], args: Any) -> None:
-    """Send back what a function returns or raises; die when it takes too long."""
+    """Send back what a function returns or raises; die when it takes too long.
+
+    It may take as much memory as a jail, whose answers it reads, beside what it has.
+    """
     faulthandler.dump_traceback_later(seconds, exit=True)
-    sandbox.bound(resource.RLIMIT_AS, MOST)
+    sandbox.bound(resource.RLIMIT_AS, _taken() + sandbox.MEMORY)
     try:
         answer = pickle.dumps((f(*args), None))
     except Exception as e:
         answer = pickle.dumps((None, RuntimeError(f"{type(e).__name__}: {e}")))
     stream.write(answer)
     stream.flush()
+
+
+def _taken() -> int:
+    """Return the bytes of addresses that this process has taken."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 if __name__ == "__main__":
