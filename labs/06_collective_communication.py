@@ -216,7 +216,7 @@ close("1 GB on 8 nodes of 1", got, ring_time(1 * GB, 8, fabric), "ms", slips)
 # An `across` link that costs nothing leaves the time inside; an `inside` link that
 # costs nothing leaves one shard across.
 
-# %% check="two-level-general" points=2
+# %% check="two-level-general" points=2 hidden="other counts, and both links cost time"
 free = Link(alpha=0.0, beta=1e30)
 got = two_level(1 * GB, 16, 4, nvlink, free)
 close("16 nodes of 4, across free", got, ring_time(1 * GB, 4, nvlink), "ms")
@@ -234,7 +234,7 @@ for nodes, per_node in [(2, 4), (8, 8), (128, 8), (3, 5), (1, 1)]:
     slow = Link(float(rng.uniform(2, 20)) * us, float(rng.uniform(5, 50)) * GB)
     want = ring_time(n, per_node, fast) + ring_time(n / per_node, nodes, slow)
     label = f"{nodes} nodes of {per_node}, both links slow"
-    close(label, two_level(n, nodes, per_node, fast, slow), want, "ms", show=False)
+    close(label, two_level(n, nodes, per_node, fast, slow), want, "ms")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -386,7 +386,7 @@ close("one bucket for all", got, 3.1 * ms, "ms", slips)
 # %% [markdown]
 # Layers differ.  A large first layer is the last to arrive.
 
-# %% check="exposed-general" points=3
+# %% check="exposed-general" points=3 hidden="layers of other sizes and times"
 pair = Link(alpha=50 * us, beta=10 * GB)
 got = exposed([40 * MB, 5 * MB, 5 * MB], [1 * ms, 3 * ms, 2 * ms], 10 * MB, 2, pair)
 slips = {1.1 / 4.2: "forward order; backward starts at the last layer"}

@@ -61,6 +61,73 @@ def shards(sizes, d):
         before += n
     return owned
 """,
+        "the padding comes first": """
+def shards(sizes, d):
+    each = -(-sum(sizes) // d)
+    owned, before = [[] for _ in range(d)], each * d - sum(sizes)
+    for i, n in enumerate(sizes):
+        for r in range(before // each, (before + n - 1) // each + 1):
+            start, stop = max(r * each - before, 0), min((r + 1) * each - before, n)
+            owned[r].append((i, start, stop))
+        before += n
+    return owned
+""",
+        "names the last element, not the one after": """
+def shards(sizes, d):
+    each = -(-sum(sizes) // d)
+    owned, before = [[] for _ in range(d)], 0
+    for i, n in enumerate(sizes):
+        for r in range(before // each, (before + n - 1) // each + 1):
+            start, stop = max(r * each - before, 0), min((r + 1) * each - before, n)
+            owned[r].append((i, start, stop - 1))
+        before += n
+    return owned
+""",
+        "counts in the buffer, not in the tensor": """
+def shards(sizes, d):
+    each = -(-sum(sizes) // d)
+    owned, before = [[] for _ in range(d)], 0
+    for i, n in enumerate(sizes):
+        for r in range(before // each, (before + n - 1) // each + 1):
+            start, stop = max(r * each, before), min((r + 1) * each, before + n)
+            owned[r].append((i, start, stop))
+        before += n
+    return owned
+""",
+        "leaves out the ranks that own nothing": """
+def shards(sizes, d):
+    each = -(-sum(sizes) // d)
+    owned, before = [[] for _ in range(d)], 0
+    for i, n in enumerate(sizes):
+        for r in range(before // each, (before + n - 1) // each + 1):
+            start, stop = max(r * each - before, 0), min((r + 1) * each - before, n)
+            owned[r].append((i, start, stop))
+        before += n
+    return [pieces for pieces in owned if pieces]
+""",
+        "empty pieces where a rank has none of a tensor": """
+def shards(sizes, d):
+    each = -(-sum(sizes) // d)
+    owned, before = [[] for _ in range(d)], 0
+    for i, n in enumerate(sizes):
+        for r in range(d):
+            start = min(max(r * each - before, 0), n)
+            stop = min(max((r + 1) * each - before, 0), n)
+            owned[r].append((i, start, stop))
+        before += n
+    return owned
+""",
+        "pieces in the order of their length": """
+def shards(sizes, d):
+    each = -(-sum(sizes) // d)
+    owned, before = [[] for _ in range(d)], 0
+    for i, n in enumerate(sizes):
+        for r in range(before // each, (before + n - 1) // each + 1):
+            start, stop = max(r * each - before, 0), min((r + 1) * each - before, n)
+            owned[r].append((i, start, stop))
+        before += n
+    return [sorted(x, key=lambda piece: piece[2] - piece[1]) for x in owned]
+""",
         "fills each rank from the end": """
 def shards(sizes, d):
     each = -(-sum(sizes) // d)
@@ -144,6 +211,66 @@ def held(units, d, stage):
         "weights": 2 * w * sum(shard),
         "gradients": 2 * g * sum(shard),
         "optimizer": 12 * o * sum(shard),
+        "gathered": 2 * d * max(pairs) if stage >= 3 else 0,
+    }
+""",
+        "the last unit's neighbour is the first": """
+def held(units, d, stage):
+    whole = [sum(unit) for unit in units]
+    shard = [-(-n // d) for n in whole]
+    pairs = [a + b for a, b in zip(shard, shard[1:] + shard[:1])]
+    return {
+        "weights": 2 * sum(shard if stage >= 3 else whole),
+        "gradients": 2 * sum(shard if stage >= 2 else whole),
+        "optimizer": 12 * sum(shard if stage >= 1 else whole),
+        "gathered": 2 * d * max(pairs) if stage >= 3 else 0,
+    }
+""",
+        "gathers the others' shards only": """
+def held(units, d, stage):
+    whole = [sum(unit) for unit in units]
+    shard = [-(-n // d) for n in whole]
+    pairs = [a + b for a, b in zip(shard, shard[1:] + [0])]
+    return {
+        "weights": 2 * sum(shard if stage >= 3 else whole),
+        "gradients": 2 * sum(shard if stage >= 2 else whole),
+        "optimizer": 12 * sum(shard if stage >= 1 else whole),
+        "gathered": 2 * (d - 1) * max(pairs) if stage >= 3 else 0,
+    }
+""",
+        "gathers at every stage": """
+def held(units, d, stage):
+    whole = [sum(unit) for unit in units]
+    shard = [-(-n // d) for n in whole]
+    pairs = [a + b for a, b in zip(shard, shard[1:] + [0])]
+    return {
+        "weights": 2 * sum(shard if stage >= 3 else whole),
+        "gradients": 2 * sum(shard if stage >= 2 else whole),
+        "optimizer": 12 * sum(shard if stage >= 1 else whole),
+        "gathered": 2 * d * max(pairs),
+    }
+""",
+        "gathers what is not padded": """
+def held(units, d, stage):
+    whole = [sum(unit) for unit in units]
+    shard = [-(-n // d) for n in whole]
+    pairs = [a + b for a, b in zip(whole, whole[1:] + [0])]
+    return {
+        "weights": 2 * sum(shard if stage >= 3 else whole),
+        "gradients": 2 * sum(shard if stage >= 2 else whole),
+        "optimizer": 12 * sum(shard if stage >= 1 else whole),
+        "gathered": 2 * max(pairs) if stage >= 3 else 0,
+    }
+""",
+        "optimizer state of 8 bytes": """
+def held(units, d, stage):
+    whole = [sum(unit) for unit in units]
+    shard = [-(-n // d) for n in whole]
+    pairs = [a + b for a, b in zip(shard, shard[1:] + [0])]
+    return {
+        "weights": 2 * sum(shard if stage >= 3 else whole),
+        "gradients": 2 * sum(shard if stage >= 2 else whole),
+        "optimizer": 8 * sum(shard if stage >= 1 else whole),
         "gathered": 2 * d * max(pairs) if stage >= 3 else 0,
     }
 """,
@@ -231,6 +358,62 @@ def timetable(p, m, t_b):
         + [("B", j, p + p - 1 - s + 2 * j) for j in range(m)]
         for s in range(p)
     ]
+""",
+        "begins at 1": """
+def timetable(p, m, t_b):
+    each = 1 + t_b
+    return [
+        [("F", j, 1 + s + j * each) for j in range(m)]
+        + [("B", j, 1 + p + (p - 1 - s) * t_b + j * each) for j in range(m)]
+        for s in range(p)
+    ]
+""",
+        "counts microbatches from 1": """
+def timetable(p, m, t_b):
+    each = 1 + t_b
+    return [
+        [("F", j + 1, s + j * each) for j in range(m)]
+        + [("B", j + 1, p + (p - 1 - s) * t_b + j * each) for j in range(m)]
+        for s in range(p)
+    ]
+""",
+        "whole times only": """
+def timetable(p, m, t_b):
+    each = 1 + t_b
+    return [
+        [("F", j, int(s + j * each)) for j in range(m)]
+        + [("B", j, int(p + (p - 1 - s) * t_b + j * each)) for j in range(m)]
+        for s in range(p)
+    ]
+""",
+        "backwards run down the stages as forwards do": """
+def timetable(p, m, t_b):
+    each = 1 + t_b
+    return [
+        [("F", j, s + j * each) for j in range(m)]
+        + [("B", j, p + s * t_b + j * each) for j in range(m)]
+        for s in range(p)
+    ]
+""",
+        "a forward on every stage at once": """
+def timetable(p, m, t_b):
+    each = 1 + t_b
+    return [
+        [("F", j, j * each) for j in range(m)]
+        + [("B", j, 1 + j * each) for j in range(m)]
+        for s in range(p)
+    ]
+""",
+        "flushes after every p microbatches": """
+def timetable(p, m, t_b):
+    each, out = 1 + t_b, [[] for _ in range(p)]
+    for s in range(p):
+        for j in range(m):
+            k, i = divmod(j, p)
+            begin = k * (p * each + (p - 1) * each)
+            out[s].append(("F", j, begin + s + i * each))
+            out[s].append(("B", j, begin + p + (p - 1 - s) * t_b + i * each))
+    return out
 """,
         "a stage does not wait for the one before": """
 def timetable(p, m, t_b):
@@ -454,6 +637,76 @@ def plan(model, layout, stage):
     exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
     state = State().zero(model.P / (t * p), d, stage)
     kept = m * model.L / p * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "two all-reduces a layer": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    work = training_flop(model.P, layout.batch(1) * S) / R
+    tensor = 2 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
+    state = State().zero(model.P / (t * p), d, stage)
+    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "nothing hides": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    work = training_flop(model.P, layout.batch(1) * S) / R
+    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
+    state = State().zero(model.P / (t * p), d, stage)
+    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    return layout_step(work + layout.N * tensor, exchange, layout, 0.0), state + kept
+""",
+        "every stage sends as stage 3 does": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    work = training_flop(model.P, layout.batch(1) * S) / R
+    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    exchange = (1 + 2 * m) * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
+    state = State().zero(model.P / (t * p), d, stage)
+    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "activations of all layers": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    work = training_flop(model.P, layout.batch(1) * S) / R
+    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
+    state = State().zero(model.P / (t * p), d, stage)
+    kept = in_flight(p, m) * model.L * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "bytes, and then seconds": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    work = training_flop(model.P, layout.batch(1) * S) / R
+    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
+    state = State().zero(model.P / (t * p), d, stage)
+    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return state + kept, layout_step(work, exchange, layout, OVERLAP)
+""",
+        "the gradient of the whole model": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    work = training_flop(model.P, layout.batch(1) * S) / R
+    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * model.P / NDR.beta
+    state = State().zero(model.P / (t * p), d, stage)
+    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,

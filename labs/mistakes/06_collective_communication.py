@@ -207,6 +207,29 @@ def two_level(n, nodes, per_node, inside, across):
         collectives.ring_allreduce(n / per_node, nodes, across),
     )
 """,
+        "one shard after the other": """
+def two_level(n, nodes, per_node, inside, across):
+    far = collectives.ring_allreduce(n / per_node, nodes, across)
+    return collectives.ring_allreduce(n, per_node, inside) + per_node * far
+""",
+        "exchanges nodes and devices": """
+def two_level(n, nodes, per_node, inside, across):
+    near = collectives.ring_allreduce(n, nodes, inside)
+    return near + collectives.ring_allreduce(n / nodes, per_node, across)
+""",
+        "no start-ups": """
+def two_level(n, nodes, per_node, inside, across):
+    near = (per_node - 1) / per_node * n / inside.beta
+    far = (nodes - 1) / nodes * n / per_node / across.beta
+    return 2 * near + 2 * far
+""",
+        "reads beta as bits": """
+def two_level(n, nodes, per_node, inside, across):
+    return 8 * (
+        collectives.ring_allreduce(n, per_node, inside)
+        + collectives.ring_allreduce(n / per_node, nodes, across)
+    )
+""",
         "runs one ring across all devices": """
 def two_level(n, nodes, per_node, inside, across):
     link = across if nodes > 1 else inside
@@ -398,6 +421,92 @@ def exposed(sizes, times, bucket, N, link):
         if held >= bucket:
             free = max(free, now) + ring_time(held, N, link)
             held = 0.0
+    return max(free - now, 0.0)
+""",
+        "closes a bucket that holds more, not as much": """
+def exposed(sizes, times, bucket, N, link):
+    now = free = held = 0.0
+    for n, t in zip(reversed(sizes), reversed(times)):
+        now += t
+        held += n
+        if held > bucket:
+            free = max(free, now) + ring_time(held, N, link)
+            held = 0.0
+    if held > 0:
+        free = max(free, now) + ring_time(held, N, link)
+    return max(free - now, 0.0)
+""",
+        "sends an empty bucket at the end": """
+def exposed(sizes, times, bucket, N, link):
+    now = free = held = 0.0
+    for n, t in zip(reversed(sizes), reversed(times)):
+        now += t
+        held += n
+        if held >= bucket:
+            free = max(free, now) + ring_time(held, N, link)
+            held = 0.0
+    free = max(free, now) + ring_time(held, N, link)
+    return max(free - now, 0.0)
+""",
+        "a gradient is there before its layer's backward": """
+def exposed(sizes, times, bucket, N, link):
+    now = free = held = 0.0
+    for n, t in zip(reversed(sizes), reversed(times)):
+        held += n
+        if held >= bucket:
+            free = max(free, now) + ring_time(held, N, link)
+            held = 0.0
+        now += t
+    if held > 0:
+        free = max(free, now) + ring_time(held, N, link)
+    return max(free - now, 0.0)
+""",
+        "every layer by itself": """
+def exposed(sizes, times, bucket, N, link):
+    now = free = 0.0
+    for n, t in zip(reversed(sizes), reversed(times)):
+        now += t
+        free = max(free, now) + ring_time(n, N, link)
+    return max(free - now, 0.0)
+""",
+        "cuts gradients into buckets of equal size": """
+def exposed(sizes, times, bucket, N, link):
+    now = free = held = 0.0
+    for n, t in zip(reversed(sizes), reversed(times)):
+        now += t
+        held += n
+        while held >= bucket:
+            free = max(free, now) + ring_time(bucket, N, link)
+            held -= bucket
+    if held > 0:
+        free = max(free, now) + ring_time(held, N, link)
+    return max(free - now, 0.0)
+""",
+        "the mean of the times": """
+def exposed(sizes, times, bucket, N, link):
+    t = sum(times) / len(times)
+    now = free = held = 0.0
+    for n in reversed(sizes):
+        now += t
+        held += n
+        if held >= bucket:
+            free = max(free, now) + ring_time(held, N, link)
+            held = 0.0
+    if held > 0:
+        free = max(free, now) + ring_time(held, N, link)
+    return max(free - now, 0.0)
+""",
+        "a tree": """
+def exposed(sizes, times, bucket, N, link):
+    now = free = held = 0.0
+    for n, t in zip(reversed(sizes), reversed(times)):
+        now += t
+        held += n
+        if held >= bucket:
+            free = max(free, now) + tree_time(held, N, link)
+            held = 0.0
+    if held > 0:
+        free = max(free, now) + tree_time(held, N, link)
     return max(free - now, 0.0)
 """,
         "closes a bucket before it is full": """
@@ -695,6 +804,21 @@ def exposed(sizes, times, bucket, N, link):
         begin = max(end, ready[group[-1]])
         end = begin + ring_time(sum(sizes[j] for j in group), N, link)
     return max(0.0, end - sum(times))
+""",
+        "backwards, by recursion, in numpy": """
+def exposed(sizes, times, bucket, N, link):
+    ready = np.cumsum(np.array(times)[::-1])
+    sizes = np.array(sizes)[::-1]
+
+    def end(first, free):
+        if first == len(sizes):
+            return free
+        held = np.cumsum(sizes[first:])
+        last = first + min(int(np.searchsorted(held, bucket)), len(held) - 1)
+        cost = ring_time(float(held[last - first]), N, link)
+        return end(last + 1, max(free, ready[last]) + cost)
+
+    return np.maximum(end(0, 0.0) - ready[-1], 0.0)
 """,
     },
     "choose": {
