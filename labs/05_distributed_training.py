@@ -393,7 +393,8 @@ print("most held:", [most_held(starts, s, m, t_b) for s in range(p)])
 # - `comm.all_reduce(t)` returns their sum, made in chunks as a ring makes it.
 # - `comm.broadcast(t, source)` returns the `t` of rank `source`.
 # - `comm.isend(t, to)` and `comm.irecv(source)` return a request; its `wait()` ends
-#   when the message has left, or returns what has come.
+#   when the message has left, or returns what has come.  A message leaves when its
+#   receiver asks for it.
 #
 # Every rank must take part in every collective, all in the same order.  Where they do
 # not, `comm` says who waits for whom.  Nothing else joins the ranks: some checks change
