@@ -98,7 +98,7 @@ class JailProvisioner(LocalProvisioner):
     warm: it was forked, and not started from nothing.  why: it was killed, if it was.
     """
 
-    warm, why = False, ""
+    warm, why, ready = False, "", False
     relay: Relay | None = None
     clock: watch.Clock | None = None
 
@@ -148,6 +148,7 @@ class JailProvisioner(LocalProvisioner):
         self.clock = watch.Clock(self.roots, sandbox.unjailed())
         threading.Thread(target=self._watch, daemon=True).start()
         self._connect(await self._sockets())
+        self.ready = True
         self.connection_info["ip"] = self.parent.ip
         return self.connection_info
 
@@ -194,8 +195,12 @@ class JailProvisioner(LocalProvisioner):
             for wire in wires:
                 stack.enter_context(wire)
             while jail.is_running() and jail.status() != psutil.STATUS_ZOMBIE:
+                why = ""
                 try:
-                    why = sandbox.excess(self.roots) or self.clock.over()
+                    if (
+                        self.ready
+                    ):  # before, nothing of a student's runs, or can be seen
+                        why = sandbox.excess(self.roots) or self.clock.over()
                 except Exception as e:  # what nobody can watch does not run
                     why = f"its limits cannot be watched: {e}"
                 if why or select.select(wires, [], [], OFTEN)[0]:
@@ -208,7 +213,10 @@ class JailProvisioner(LocalProvisioner):
     def _kill(self, why: str) -> None:
         """Kill all that is in the jail, and say why."""
         self.why = self.why or why
-        for pid in [self.process.pid, *watch.family(self.roots)]:
+        inside = watch.family(self.roots)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self.roots[0].kill()
+        for pid in inside:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

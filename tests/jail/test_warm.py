@@ -1,5 +1,6 @@
 """The warm process: what it forks is apart from all else, and never left behind."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -12,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from autograder import doctor
 from autograder.doctor import examine
-from autograder.jail import provisioner, sandbox, warm
+from autograder.jail import provisioner, sandbox, warm, watch
 from autograder.jail.kernel import Jail
 
 pytestmark = pytest.mark.skipif(
@@ -23,49 +25,43 @@ pytestmark = pytest.mark.skipif(
 
 def judge_with(secret):
     """Know a secret, then look for it in the memory of a jailed kernel."""
-    flipped = bytes(b ^ 255 for b in secret.encode())
     jail = Jail(30.0, 60.0)
     try:
-        return jail.ask(f"flipped = {flipped!r}\n{SEARCH}\n{SHOW}")
+        jail.run("kept = [b'pla', b'nted']; kept = b''.join(kept)")
+        (kernel,) = watch.family(jail.launched.roots[1:])
+        environment = jail.ask("import os; ANSWER = dict(os.environ)")
+        return found(kernel, [secret.encode(), b"pla" + b"nted"]), environment
     finally:
         jail.close()
 
 
-SEARCH = """
-secret, planted = bytes(b ^ 255 for b in flipped), b"pla" + b"nted"
-found, shared = {secret: 0, planted: 0}, []
-with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
-    for line in maps:
-        where, rights, *_, name = f"{line.strip()} .".split()[:7]
-        shared += [line] if rights[1] == "w" and rights[3] == "s" else []
-        low, high = (int(x, 16) for x in where.split("-"))
-        if rights.startswith("rw") and high - low < 1 << 28:
-            memory.seek(low)
-            try:
-                part = memory.read(high - low)
-            except OSError:
-                continue
-            for word in found:
-                found[word] += part.count(word)
-"""
-SHOW = f"""
-import os
-fds = [os.readlink(f"/proc/self/fd/{{fd}}") for fd in os.listdir("/proc/self/fd")[:-1]]
-named = [x for x in fds if x.startswith("/") and x != "/dev/null"]
-display({{{KEY!r}: [found[secret], found[planted], shared, named, dict(os.environ)]}},
-    raw=True)
-"""
+def found(pid, words):
+    """Return how often words lie in a process's memory, what it shares, its files."""
+    counts, shared = dict.fromkeys(words, 0), []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            where, rights, *_ = line.split()
+            shared += [line] if rights[1] == "w" and rights[3] == "s" else []
+            low, high = (int(x, 16) for x in where.split("-"))
+            if rights.startswith("rw") and high - low < 1 << 28:
+                memory.seek(low)
+                with contextlib.suppress(OSError):
+                    part = memory.read(high - low)
+                    for word in words:
+                        counts[word] += part.count(word)
+    fds = [os.readlink(p) for p in Path(f"/proc/{pid}/fd").iterdir()]
+    named = [x for x in fds if x.startswith("/") and x != "/dev/null"]
+    return [*counts.values(), shared, named]
 
 
 def test_a_kernel_remembers_nothing_of_its_judge():
     secret = secrets.token_hex(16)
     here = f"__import__('runpy').run_path({__file__!r})['judge_with']({secret!r})"
-    told = warm.own().call(60.0, eval, here)
-    own, planted, shared, named, environment = told
-    assert own == 1  # the search's own copy
+    (own, planted, shared, named), environment = warm.own().call(60.0, eval, here)
     assert planted >= 1  # or the search finds nothing at all
-    assert (shared, named) == ([], [])
-    assert warm.own().address not in str(environment)
+    assert (own, shared, named) == (0, [], [])
+    assert "AUTOGRADER" not in str(environment)
+    assert str(sandbox.HERE) not in str(environment).replace(sys.prefix, "")
 
 
 def test_a_call_returns_or_raises_and_a_death_is_said():
@@ -102,7 +98,7 @@ def test_no_kernel_stays_when_who_started_it_is_killed(tmp_path):
 
 
 def test_a_kernel_starts_from_nothing_where_it_cannot_be_forked(monkeypatch):
-    def refuse(folder):
+    def refuse(folder, group):
         raise PermissionError("no namespaces to join")
 
     monkeypatch.setattr(provisioner, "forked", refuse)
@@ -118,15 +114,16 @@ def test_two_kernels_of_one_warm_process_see_nothing_of_each_other():
     one.run("mine = 1; open('/tmp/mine', 'w').write('x'); open('/dev/shm/mine', 'w')")
     seen = two.run("import os; print(os.listdir('/tmp') + os.listdir('/dev/shm'))")
     assert "mine" not in seen[0].text
-    ids = "print(os.getpid(), sorted(p for p in os.listdir('/proc') if p.isdigit()))"
-    assert len(two.run(f"import os; {ids}")[0].text.split()) < 10
+    for space in ("pid", "mnt", "net", "ipc", "user"):
+        pids = ["self", *(watch.family(k.launched.roots[1:])[0] for k in (one, two))]
+        assert len({os.readlink(f"/proc/{pid}/ns/{space}") for pid in pids}) == 3
     assert two.run("mine")[0].ename == "NameError"
     one.close()
     two.close()
 
 
 def test_each_bound_that_the_doctor_names_was_tried(monkeypatch):
-    assert len(examine()) == 11
+    assert len(examine()) == 1 + len(doctor.MEANS) + len(doctor.KILLED) + 4
 
     def loose(inside, folder, tell=None):
         words = command(inside, folder, tell)
