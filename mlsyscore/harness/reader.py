@@ -142,7 +142,12 @@ class Consumer:
 
     def _patient(self, f: Callable[..., Any], *args: Any) -> Any:
         if self._judged:
-            return f(*args)
+            try:
+                return f(*args)
+            except Exception as e:
+                if isinstance(e, StopIteration) or hasattr(e, "theirs"):
+                    raise
+                raise AssertionError(self._stuck(f"  ({e})")) from None
         ends: list[tuple[Any, BaseException | None]] = []
 
         def call() -> None:
@@ -154,12 +159,15 @@ class Consumer:
         thread = threading.Thread(target=call, daemon=True)
         thread.start()
         thread.join(2 * PATIENCE + 1)
-        assert ends, (
-            f"{self._label}: {self._count} items came, then the consumer waited for "
-            "ever.  How does it learn that the source has ended or failed, or that "
-            "the loader is closed?"
-        )
+        assert ends, self._stuck()
         value, error = ends[0]
         if error is not None:
             raise error
         return value
+
+    def _stuck(self, why: str = "") -> str:
+        return (
+            f"{self._label}: {self._count} items came, then the consumer waited for "
+            "ever.  How does it learn that the source has ended or failed, or that "
+            f"the loader is closed?{why}"
+        )

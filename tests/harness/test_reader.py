@@ -195,3 +195,15 @@ def test_an_error_that_is_another_is_seen():
 
 def _blank():
     raise NotImplementedError
+
+
+def test_what_the_judge_says_of_a_loader_that_hangs_is_told_with_its_lesson():
+    class Lost(Exception):
+        pass
+
+    def hangs(source, depth):
+        raise Lost("this ran longer than 30 s")
+        yield
+
+    with pytest.raises(AssertionError, match=r"for ever.*\(this ran longer"):
+        loader.in_order("", Judged(hangs), SlowSource(2), 2)
