@@ -23,7 +23,7 @@ class Line:
 
     def __init__(
         self,
-        jail: Jail,
+        jail: Jail | None,
         world: dict[str, Any],
         again: Callable[[], "Line"] | None = None,
     ) -> None:
@@ -32,7 +32,8 @@ class Line:
         self.ends: dict[int, Any] = {}  # what each rank came to
         self.ranks: dict[int, set[int]] = {}  # the things that each was given
         self.lock, self.depth = threading.Condition(), 0
-        jail.serve = self.serve
+        if jail is not None:
+            jail.serve = self.serve
 
     def do(self, f: Any, *args: Any, **kwargs: Any) -> Any:
         """Call f in the jail; return its value, or raise the error that it raised."""
@@ -159,7 +160,7 @@ class Line:
         match answer:
             case {"value": value}:
                 return self._decoded(value)
-            case {"error": [list(names), str(text)]}:
+            case {"error": [[str(), *_] as names, str(text)]}:
                 raise theirs([n for n in names if isinstance(n, str)], text, self.world)
         raise Theirs("your code sent no readable answer")
 

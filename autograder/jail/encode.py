@@ -118,8 +118,8 @@ def _block(x: Any, room: Room) -> Any:
     import numpy
 
     x = numpy.asarray(x)
-    if x.dtype.kind == "O":  # numbers of Python's own kinds, say
-        room.take(ITEM * x.size)
+    if x.dtype.kind == "O" and x.ndim and all(map(_number, x.flat)):
+        room.take(ITEM * x.size)  # numbers of Python's own kinds
         return plain(x.tolist(), room, 1)
     return {"array": _array(x, room)}
 

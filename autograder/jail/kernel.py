@@ -156,7 +156,8 @@ class Jail:
         try:
             self.client.execute_cell(cell, 0, store_history=False)
         except CellTimeoutError:
-            raise Lost(f"this ran longer than {self.seconds:g} s") from None
+            said = f"this ran longer than {PATIENCE * self.seconds:g} s"
+            raise Lost(said) from None
         except DeadKernelError:
             raise Lost(self._why()) from None
         except Exception as e:  # what is no reply, or no code that can be sent
@@ -169,8 +170,10 @@ class Jail:
             end = time.monotonic() + 1.0  # the watcher may be about to say it
             while not self.launched.why and time.monotonic() < end:
                 time.sleep(0.05)
-        why = f": {self.launched.why}" if self.launched.why else ""
-        return f"this killed its kernel{why}"
+        why = self.launched.why
+        if why.startswith("it computed"):
+            return f"this{why[2:]}"
+        return f"this killed its kernel{why and ': '}{why}"
 
     def _time(self) -> None:
         """Raise Lost where there is none left."""
@@ -221,7 +224,7 @@ class Jail:
             wire.send(*message)
             return wire.read(min(self.until, self.end))
         except TimeoutError:
-            lost = Lost(f"this ran longer than {self.seconds:g} s")
+            lost = Lost("this ran longer than one check may")
         except (EOFError, queue.Empty):
             lost = Lost(self._why())
         except (ValueError, RecursionError, MemoryError) as e:

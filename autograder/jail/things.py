@@ -134,7 +134,7 @@ class Packer(pickle.Pickler):
         theirs: Callable[[Any], Any],
         root: int = 0,
     ) -> None:
-        super().__init__(file)
+        super().__init__(file, 5)  # by which what is read-only stays so
         self.things, self.theirs, self.root = things, theirs, root
         self.given: set[int] = set()
 

@@ -13,19 +13,17 @@ from markupsafe import Markup
 from nbconvert.exporters import Exporter
 from nbconvert.filters import Highlight2HTML, ansi2html, strip_ansi
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 from pygments.formatters import HtmlFormatter
 from traitlets import default
 
 from ..make import pages
-from ..make.roles import BEGIN, exercises, role
+from ..make.roles import exercises, role
 from .grades import message
 
 TEMPLATES = Path(__file__).with_name("templates")
 SHORT = 600  # characters of a message in the table; the cell below has all of it
-LEFT_OUT = "What this cell shows is left out: it ran after a hidden check."
 MARKS = {"passed": "✓", "failed": "✗"}  # a sign, for who sees no colour
 
 
@@ -51,20 +49,17 @@ class Verdict(GetGrades):
 
 
 class Hide(ClearHiddenTests):
-    """Take out the hidden part of checks, and what the student's cells show after one.
+    """Take out the hidden part of checks, and what only the instructor hears of one.
 
-    A function may keep what a hidden part sent it, for a later cell to print.
+    All that a student's cell shows was shown before the first hidden part ran.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Clear the checks; a student's own cells may say anything before them."""
-        secret = False
+        """Clear the checks: of their outputs the verdict stays."""
         for cell in nb.cells:
             if role(cell) == "check" and not cell.metadata.nbgrader.get("solution"):
-                secret = secret or BEGIN in cell.source
                 self.preprocess_cell(cell, resources, 0)
-            elif secret and cell.get("outputs"):
-                cell.outputs = [new_output("stream", text=LEFT_OUT)]
+                cell.outputs = [o for o in cell.outputs if o.output_type == "error"]
         return nb, resources
 
 

@@ -125,8 +125,8 @@ def test_a_lie_earns_nothing(lab, source):
     ("body", "message"),
     [
         ("import os\n    os._exit(1)", "killed its kernel"),
-        ("while True: pass", "ran longer than 3 s"),
-        ("import os\n    while True: os.fork()", "killed its kernel|longer than 3 s"),
+        ("while True: pass", "computed for over 3 s|longer than one check"),
+        ("import os\n    while True: os.fork()", "killed its kernel|longer than one check|computed for"),
         ("return double(x)", "recursion"),
         ("return object()", "no plain data"),
         ("return [double]", r"6, not \[<function of yours>\]"),
@@ -217,7 +217,7 @@ assert f(2) == 2
     [
         ("x == 1", "it was 1"),
         ("x == 2", "it was 2"),
-        ("x > 2", "your code raised this in a hidden part, so its text is left out"),
+        ("x > 2", "a hidden case of this check fails"),
     ],
 )
 def test_an_error_tells_nothing_of_a_hidden_part(tmp_path, when, said):
@@ -226,13 +226,16 @@ def test_an_error_tells_nothing_of_a_hidden_part(tmp_path, when, said):
     (cell,) = (c for c in nb.cells if c.id == "f")
     body = f"if {when}: raise ValueError(f'it was {{x}}')"
     cell.source = f"def f(x):\n    {body}\n    return x"
-    assert said in str(evidence.run(nb, lab)[-1])
+    shown, *own = evidence.run(nb, lab)[-1]
+    assert said == shown.evalue
+    assert "77777" not in shown.evalue
+    assert len(own) == ("hidden" in said)
 
 
 def test_an_own_class_of_error_is_the_builtin_that_it_is(kernel):
     kernel.run("class Negative(ValueError): pass\ndef f(): raise Negative('x < 0')")
     with pytest.raises(ValueError, match="Negative: x < 0"):
-        Remote("f", Line(kernel.ask, {}), "a function")()
+        Remote("f", Line(kernel, {}), "a function")()
 
 
 def test_a_forged_message_stops_nobody(lab):
@@ -286,7 +289,7 @@ def test_text_too_long_to_set_is_shown_as_it_is():
 
 FLOOD = f"""
 from IPython.display import display
-for i in range(100): display({{{KEY!r}: "y" * 10**5}}, raw=True)
+for i in range(100): display({{"application/x-json": "y" * 10**5}}, raw=True)
 """
 
 
@@ -323,13 +326,12 @@ def kernel():
 def test_an_answer_that_cannot_cross_says_why(kernel, value, message):
     kernel.run(f"{MUTE}\ndef f(): return {value}")
     with pytest.raises(Exception, match=message):
-        Remote("f", Line(kernel.ask, {}), "a function")()
+        Remote("f", Line(kernel, {}), "a function")()
 
 
-def test_what_looks_like_our_protocol_is_bounded_too(kernel, monkeypatch):
-    monkeypatch.setattr(kernels, "ANSWER", 10**6)
-    assert sum(len(str(o)) for o in kernel.run(FLOOD)) < 10**6
-    assert kernel.ask(FLOOD)
+def test_what_a_cell_shows_is_bounded(kernel):
+    assert sum(len(str(o)) for o in kernel.run(FLOOD)) <= kernels.OUTPUT
+    assert kernel.ask("ANSWER = [1, 2]") == [1, 2]
     assert kernel.ask("1") is None
 
 
@@ -424,9 +426,9 @@ def test_a_tensor_keeps_its_dtype(kind):
 
 
 def test_an_answer_never_outgrows_what_is_read(monkeypatch):
-    monkeypatch.setattr(inside, "LARGE", 10**4)
+    monkeypatch.setattr(encode, "LARGE", 10**4)
     for value in ("\0" * 1666, [1.1e-300] * 150, np.ones(1200), b"x" * 9900):
-        assert len(str({KEY: {"value": plain(value)}})) < 2 * 10**4
+        assert len(str({"value": plain(value)})) < 2 * 10**4
 
 
 def test_nan_dtype_and_shape_survive():
@@ -466,9 +468,9 @@ def test_a_forged_answer_is_only_a_wrong_answer(forged):
 def test_an_error_arrives_as_its_builtin_type():
     outcome = Line(None, {}).outcome
     with pytest.raises(ValueError, match="N = 0"):
-        outcome({"error": ["ValueError", "N = 0"]})
+        outcome({"error": [["builtins.ValueError", "builtins.Exception"], "N = 0"]})
     with pytest.raises(RuntimeError, match="MyError: x"):
-        outcome({"error": ["MyError", "x"]})
+        outcome({"error": [["__main__.MyError"], "x"]})
     for forged in ({"error": ["ValueError", {}]}, {"error": [[], ""]}, [], 5, None):
         with pytest.raises(RuntimeError, match="no readable answer"):
             outcome(forged)
