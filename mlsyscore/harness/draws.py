@@ -29,7 +29,7 @@ def sample(
     """
     x, y, z = (
         np.asarray(g(*args, runs, np.random.default_rng(seed)))
-        for g, seed in ((f, 17), (again or f, 17), (f, 18))
+        for g, seed in ((f, 17), (f if again is None else again, 17), (f, 18))
     )
     for got in (x, y, z):
         assert got.shape == (runs,), f"{name}: the shape is {got.shape}, not {(runs,)}"
