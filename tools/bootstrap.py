@@ -12,8 +12,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from autograder.jail import cures  # noqa: E402  it needs nothing but Python
+
 LOCKS = ROOT / "constraints"
-SUDO = [] if os.getuid() == 0 else ["sudo", "-n"]
+SUDO = [] if getattr(os, "getuid", lambda: 0)() == 0 else ["sudo", "-n"]
 BROWSER = ["chromium", "chromium-driver"]  # Debian's packages
 
 
@@ -58,7 +61,7 @@ def environment(name: str, lock: str, wanted: list[str], first: str = "torch") -
 def apt(*packages: str) -> bool:
     """Install Debian packages if we may; say whether it went."""
     if not all(map(shutil.which, [*SUDO[:1], "apt-get"])):
-        return False
+        return False  # another system, or not its owner
     say(f"apt-get install {' '.join(packages)}")
     return apt_get("update") and apt_get("install", "-y", *packages)
 
@@ -76,14 +79,23 @@ def browser() -> bool:
     return all(map(shutil.which, ["chromium", "chromedriver"]))
 
 
+def jail() -> str:
+    """Say why no jail opens here, or nothing; install bubblewrap if we may."""
+    if not shutil.which("bwrap"):
+        apt("bubblewrap")
+    return cures.trouble()
+
+
 def main() -> None:
     """Set up what the targets need."""
     if sys.version_info < (3, 11):  # noqa: UP036  runs before any package says so
         sys.exit(f"Python 3.11 or newer is needed, not {sys.version.split()[0]}")
-    if not shutil.which("bwrap") and not apt("bubblewrap"):
+    if sys.platform == "win32":
+        sys.exit(cures.missing())
+    if why := jail():
         print(
-            "no jail: run 'apt-get install bubblewrap' as root; until then the "
-            "demonstration class and the tests that grade are left out"
+            f"no jail: {why}\nUntil then the demonstration class and the tests that "
+            "grade are left out."
         )
     if "colab" in sys.argv and not browser() and not apt(*BROWSER):
         print(

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 INSTALL = "apt-get install bubblewrap"
-IMAGE = "podman build -t mlsys ."
-INSIDE = "podman run --rm --security-opt unmask=ALL mlsys"
-OTHER = f"use the Containerfile:\n  {IMAGE}\n  {INSIDE}"
+OTHER = """use the Containerfile, with podman or docker:
+  podman build -t mlsys .
+  podman run --rm -v ./build:/course/build --security-opt label=disable \\
+    --security-opt seccomp=unconfined mlsys"""
 PROFILE = "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict"
 # What bubblewrap says where it was refused something.
 DENIED = ("uid map", "RTM_NEWADDR", "namespace", "mount", "Operation not permitted")
@@ -27,7 +28,7 @@ from 23.10 on.  Cure, for bubblewrap alone:
 or, for every program, until the machine starts again:
   sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"""
 CONTAINER = """this container may make no namespaces: Docker's may not, unless told so.
-Cure: start it with
+Cure: start it with (podman wants label=disable in place of apparmor=unconfined)
   docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ...
 or, which gives it the whole machine, with
   docker run --privileged ..."""
