@@ -78,11 +78,12 @@ class Jail:
 
     seconds: that one cell may compute; together: all its cells and questions.  What
     waits may take PATIENCE times as long.
+    twin: it shares nothing with other kernels, not the seed of Python's hashes.
     serve(wire, hello): what answers its threads and ranks.
     """
 
-    def __init__(self, seconds: float, together: float) -> None:
-        self.seconds, self.together = seconds, together
+    def __init__(self, seconds: float, together: float, twin: bool = False) -> None:
+        self.seconds, self.together, self.twin = seconds, together, twin
         self.serve: Callable[[Wire, Any], None] = lambda wire, hello: None
         self.good: list[str] = []
         self.spent = 0.0  # seconds that kernels before this one have computed
@@ -97,7 +98,12 @@ class Jail:
         km.context.setsockopt(zmq.RECONNECT_IVL, -1)  # to what may lie there by then
         km._kernel_spec = KernelSpec(
             argv=LAUNCH,
-            metadata={"kernel_provisioner": {"provisioner_name": "mlsys-jail"}},
+            metadata={
+                "kernel_provisioner": {
+                    "provisioner_name": "mlsys-jail",
+                    "config": {"twin": self.twin},
+                }
+            },
         )
         self.client = _Client(
             new_notebook(cells=[new_code_cell()]),

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import psutil
 from jupyter_client.provisioning import LocalProvisioner
+from traitlets import Bool
 
 from . import cgroup, enter, sandbox, warm, watch
 from .relay import Relay
@@ -44,13 +45,13 @@ class Fork(NamedTuple):
     wire: socket.socket
 
 
-def forked(folder: Path, group: Path | None = None) -> Fork:
-    """Let a warm process fork a kernel into a new jail.
+def forked(folder: Path, group: Path | None = None, twin: bool = False) -> Fork:
+    """Let a warm process, or its twin, fork a kernel into a new jail.
 
     The jail's own command says when it runs, and then only keeps the jail open.
     Raises OSError, EOFError, RuntimeError or psutil.Error where that cannot be had.
     """
-    wire = warm.connect(warm.address())
+    wire = warm.connect(warm.twin() if twin else warm.address())
     with contextlib.ExitStack() as undo, wire.makefile("rwb") as stream:
         undo.callback(wire.close)
         pickle.dump(("kernel",), stream)
@@ -98,6 +99,9 @@ class JailProvisioner(LocalProvisioner):
     warm: it was forked, and not started from nothing.  why: it was killed, if it was.
     """
 
+    twin = Bool(False, help="hash strings by another seed than other kernels").tag(
+        config=True
+    )
     warm, why, ready = False, "", False
     relay: Relay | None = None
     clock: watch.Clock | None = None
@@ -135,7 +139,7 @@ class JailProvisioner(LocalProvisioner):
         try:
             if sandbox.unjailed():
                 raise RuntimeError("no jail is wanted")
-            self.fork = forked(self.folder, self.group)
+            self.fork = forked(self.folder, self.group, self.twin)
             self.process = self.fork.jail
             self.pid = self.pgid = self.process.pid
         except (OSError, EOFError, RuntimeError, psutil.Error) as e:

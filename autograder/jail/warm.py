@@ -8,6 +8,7 @@ that bubblewrap made (``autograder.jail.enter``) before it runs a line of a stud
 import atexit
 import contextlib
 import faulthandler
+import fcntl
 import functools
 import gc
 import os
@@ -31,9 +32,7 @@ HEAVY = ["torch", "numpy", "mlsyscore.processes", "debugpy", "ipykernel.debugger
 HEAVY += ["ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell"]
 ALSO: set[str] = set()  # modules that whoever is to be forked for wants loaded too
 _starting = threading.Lock()
-_forked_from = ""  # the address of the warm process, in one that it forked
-
-
+_forked_from, _alive = "", 0  # of the warm process, in one that it forked
 START = [sys.executable, "-P", "-m", "autograder.jail.warm"]
 
 
@@ -51,13 +50,7 @@ class Server:
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(self.address)
             listening.listen(128)
-            self.process = subprocess.Popen(
-                [*START, str(theirs), *sorted(ALSO)],
-                stdin=listening,
-                stdout=subprocess.DEVNULL,
-                env=environment,
-                pass_fds=[theirs],
-            )
+            self.process = _start(listening, theirs, environment, *sorted(ALSO))
         os.close(theirs)
         self.alive = os.fdopen(ours, "wb")
 
@@ -86,6 +79,19 @@ class Server:
         self.folder.cleanup()
 
 
+def _start(
+    listening: socket.socket, alive: int, environment: dict[str, str], *also: str
+) -> subprocess.Popen[bytes]:
+    """Start a warm process, which ends when the other end of alive is closed."""
+    return subprocess.Popen(
+        [*START, str(alive), *also],
+        stdin=listening,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+        pass_fds=[alive],
+    )
+
+
 def connect(address: str) -> socket.socket:
     """Open a connection to a warm process; it forks for whoever connects."""
     wire = socket.socket(socket.AF_UNIX)
@@ -111,11 +117,35 @@ def address() -> str:
     return _forked_from or own().address
 
 
+def twin() -> str:
+    """Return where a second warm process listens, started when it is first asked for.
+
+    Python's hashes of strings have another seed there: what a fresh kernel must not
+    share with the first.
+    """
+    if not _forked_from:
+        with _starting:
+            return _of(
+                (*sandbox.environment().items(), ("AUTOGRADER_TWIN", "1"))
+            ).address
+    place = Path(_forked_from).with_name("twin")
+    with (
+        place.with_suffix(".lock").open("w") as lock,
+        socket.socket(socket.AF_UNIX) as s,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            s.bind(str(place))
+            s.listen(128)
+            _start(s, _alive, dict(os.environ))
+    return str(place)
+
+
 def main(alive: int, *also: str) -> None:
     """Import what takes long, then fork for whoever connects, until alive closes."""
-    global _forked_from
+    global _forked_from, _alive
     listening = socket.socket(fileno=os.dup(0))
-    _forked_from = listening.getsockname()
+    _forked_from, _alive = listening.getsockname(), alive
     sandbox.skip_grammar()
     for name in (*HEAVY, *also):
         with contextlib.suppress(ImportError):  # a course need not have torch
@@ -130,21 +160,20 @@ def main(alive: int, *also: str) -> None:
         wire, _ = listening.accept()
         with contextlib.suppress(BlockingIOError, MemoryError):  # try again later
             if os.fork() == 0:
-                _answer(wire, [listening.fileno(), alive])
+                listening.close()
+                _answer(wire)
         wire.close()
         if alive in ready:
             break
     shutil.rmtree(Path(_forked_from).parent, ignore_errors=True)  # its owner may be
 
 
-def _answer(wire: socket.socket, others: list[int]) -> None:
+def _answer(wire: socket.socket) -> None:
     """Be what the other end of the wire asks for; do not return."""
     status = 1
     try:
         enter.die_with_parent()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for fd in others:
-            os.close(fd)
         stream = wire.makefile("rwb")
         what, *more = pickle.load(stream)
         (_called if what == "call" else enter.kernel)(stream, *more)

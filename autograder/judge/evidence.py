@@ -79,15 +79,15 @@ class Grader:
         self.line = self._line()
         self.others: list[Jail] = []
 
-    def _line(self) -> Line:
-        return Line(Jail(CELL, NOTEBOOK), self.world, self.again)
+    def _line(self, twin: bool = False) -> Line:
+        return Line(Jail(CELL, NOTEBOOK, twin), self.world, self.again)
 
     def again(self, also: str = "") -> Line:
         """Start another kernel that has run the set-up and the answers alone.
 
         also: another kind of cell that it runs too.
         """
-        line = self._line()
+        line = self._line(twin=True)
         self.others.append(line.jail)
         for number, cell in enumerate(self.cells):
             ours = self._ours(cell)

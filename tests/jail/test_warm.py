@@ -98,7 +98,7 @@ def test_no_kernel_stays_when_who_started_it_is_killed(tmp_path):
 
 
 def test_a_kernel_starts_from_nothing_where_it_cannot_be_forked(monkeypatch):
-    def refuse(folder, group):
+    def refuse(*given):
         raise PermissionError("no namespaces to join")
 
     monkeypatch.setattr(provisioner, "forked", refuse)
