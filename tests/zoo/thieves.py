@@ -39,7 +39,8 @@ print(tell())
 PROC = f"""{SEARCH}
 open("/tmp/own", "w").write(mine)
 fd = os.open("/tmp/own", os.O_RDONLY)
-for pid in [*filter(str.isdigit, os.listdir("/proc")), "self", "thread-self"]:
+read("/tmp/own")
+for pid in [*map(str, range(1, 300)), "self", "thread-self"]:
     for part in ("environ", "cmdline", "maps", "mounts", "cgroup", "status", "stack"):
         read(f"/proc/{{pid}}/{{part}}")
     for part in ("root/tmp/own", "cwd/own", "root@COURSE@/gradebook.db"):
@@ -63,7 +64,7 @@ def scan(pid):
             if rights.startswith("rw") and b - a < 1 << 28:
                 try: memory.seek(a); look(memory.read(b - a))
                 except (OSError, ValueError, OverflowError): pass
-for pid in filter(str.isdigit, os.listdir("/proc")):
+for pid in [*map(str, range(1, 300)), "self"]:
     try: scan(pid)
     except OSError: pass
 for thing in gc.get_objects():
@@ -114,7 +115,9 @@ try: socket.sendmsg(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), [b"x"])
 except Exception: pass
 try: socket.getaddrinfo("example.com", 80)
 except OSError as e: print("no name:", type(e).__name__)
-names = [s.split("@")[-1].strip() for s in open("/proc/net/unix") if "@" in s]
+try: lines = open("/proc/net/unix").readlines()
+except OSError: lines = []
+names = [s.split("@")[-1].strip() for s in lines if "@" in s]
 for name in names: reach(socket.SOCK_STREAM, "\\0" + name, socket.AF_UNIX)
 print("talked to", reached, "of", names)
 {RIGHT}
