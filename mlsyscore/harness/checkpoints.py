@@ -1,14 +1,22 @@
-"""Saves on a disk whose power fails, and files that were changed."""
+"""Saves on a disk whose power fails, and files that were changed.
 
+Who loads has never seen a state before: it could remember what it loaded, and give it
+for a file that tells nothing any more.
+"""
+
+import itertools
+import secrets
+import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .disk import Disk, after_crash, contents, done, is_on
+from .disk import STATES, Disk, after_crash, contents, done, is_on
 
 Save = Callable[[Disk, str, bytes], Any]
 Load = Callable[[Disk, str], Any]
 MOST = 20  # changes that one save may make
+TOGETHER = 7  # changed files that are made of one state
 OTHERS = {"notes.txt": b"not yours", "model.ckpt.txt": b"not yours either"}
 
 
@@ -22,6 +30,15 @@ class Found:
     left: Disk
     good: Sequence[bytes]  # what load may give
     first: bool  # whether there may be nothing
+    states: Sequence[bytes]  # what was saved until then
+
+
+def anew(state: bytes) -> bytes:
+    """Return another state of the same length: letters for text, else any bytes."""
+    if state.isascii() and state.decode().isprintable():
+        letters = string.ascii_letters + string.digits
+        return "".join(secrets.choice(letters) for _ in state).encode()
+    return secrets.token_bytes(len(state))
 
 
 def crashes(
@@ -35,25 +52,41 @@ def crashes(
 
     Yields every folder that may be left.  The folder begins with some files, other
     people's at least; before: what load gives there, where it gives something.
+    Each is left by saves of its own: of states of these lengths, but of other bytes.
     """
-    for i, state in enumerate(states):
+    for i in range(len(states)):
         for power in range(MOST + 1):
-            disk = Disk(files, power)
-            try:
-                save(disk, name, state)
-            except Exception:
-                if is_on(disk):
-                    raise
-            returned = is_on(disk)
-            good = [state] if returned else [*(states[i - 1 : i] or before), state]
-            for left in after_crash(disk):
+            for k in range(STATES):
+                own = [anew(state) for state in states[: i + 1]]
+                disk = _crashed(save, name, own, files, power)
+                left = after_crash(disk)
+                if k >= len(left):
+                    break
+                returned = is_on(disk)
+                good = own[-1:] if returned else [*(own[-2:-1] or before), own[-1]]
                 first = i == 0 and not before and not returned
-                yield Found(i + 1, done(disk), returned, left, good, first)
+                yield Found(i + 1, done(disk), returned, left[k], good, first, own)
             if returned:
                 break
         else:
             raise AssertionError(f"save {i + 1} makes more than {MOST} changes")
+
+
+def _crashed(
+    save: Save, name: str, states: Sequence[bytes], files: Mapping[str, bytes], at: int
+) -> Disk:
+    """Save states; power fails before change number `at` of the last one."""
+    for state in states[:-1]:
+        disk = Disk(files)
+        save(disk, name, state)
         files = contents(disk)
+    disk = Disk(files, at)
+    try:
+        save(disk, name, states[-1])
+    except Exception:
+        if is_on(disk):
+            raise
+    return disk
 
 
 def outcome(
@@ -76,7 +109,7 @@ def told(got: Any) -> str:
     return f"{got!r}" if len(got) < 40 else f"{len(got)} bytes"
 
 
-def survives(found: Found, got: Any, states: Sequence[bytes]) -> None:
+def survives(found: Found, got: Any) -> None:
     """AssertionError unless load gave the state before a crash, or the new one."""
     if got in found.good or (found.first and isinstance(got, FileNotFoundError)):
         return
@@ -92,11 +125,11 @@ def survives(found: Found, got: Any, states: Sequence[bytes]) -> None:
     text += f".  Done: {found.done}.  Found: {left}.  load gives {told(got)}"
     if isinstance(got, ValueError):
         text += ": were its bytes on disk before the name was?"
-    elif found.returned and (got in states or isinstance(got, FileNotFoundError)):
+    elif found.returned and (got in found.states or isinstance(got, FileNotFoundError)):
         text += ": are the names on disk when save returns?"
     elif isinstance(got, FileNotFoundError):
         text += ": was there a moment without any file of that name?"
-    elif got not in states:
+    elif got not in found.states:
         text += ", which no save was given"
     raise AssertionError(text)
 
@@ -123,6 +156,25 @@ def saved(save: Save, name: str, state: bytes) -> bytes:
     wrong = f"a state of {len(state)} bytes makes a file of {long}, over 4 KiB more"
     assert long <= len(state) + 4096, wrong
     return files[name]
+
+
+def changed(
+    save: Save, name: str, state: bytes, other: bytes, bit: int
+) -> Iterator[tuple[str, bytes, bytes | None]]:
+    """Yield what was done to a file, the file, and what load must give: None, an error.
+
+    The files are made of states of these two lengths, a few of each state, and a whole
+    one in between.
+    """
+    for k in itertools.count():
+        if k % TOGETHER == 0:
+            file, another = (saved(save, name, anew(s)) for s in (state, other))
+            whole = anew(state)
+            yield "a file as it was saved", saved(save, name, whole), whole
+        case = next(itertools.islice(damaged(file, another, bit), k, None), None)
+        if case is None:
+            return
+        yield *case, None
 
 
 def damaged(file: bytes, other: bytes, bit: int) -> Iterator[tuple[str, bytes]]:

@@ -4,6 +4,7 @@ import pytest
 
 from mlsyscore.harness.checkpoints import (
     OTHERS,
+    changed,
     crashes,
     damaged,
     outcome,
@@ -40,7 +41,7 @@ def in_place(disk, name, state):
 def play(save, states=STATES):
     found = list(crashes(save, "model", states))
     for crash in found:
-        survives(crash, outcome(load, crash.left, "model"), states)
+        survives(crash, outcome(load, crash.left, "model"))
     return found
 
 
@@ -54,6 +55,25 @@ def test_a_save_that_is_right_survives_every_crash():
 def test_a_save_in_place_does_not():
     with pytest.raises(AssertionError, match="were its bytes on disk before the name"):
         play(in_place)
+
+
+def test_a_load_that_remembers_does_not():
+    """It gives what it loaded before where the file tells nothing any more."""
+    last = {}
+
+    def remembers(disk, name):
+        try:
+            last[name] = load(disk, name)
+        except ValueError:
+            if name not in last:
+                raise FileNotFoundError(name) from None
+        return last[name]
+
+    found = list(crashes(in_place, "model", STATES))
+    new = [c.good[-1] for c in found if c.save < 3]  # the third is empty
+    assert len(set(new)) == len(new)
+    with pytest.raises(AssertionError, match="which no save was given"):
+        any(survives(c, outcome(remembers, c.left, "model")) for c in found)
 
 
 def test_a_save_that_does_nothing_does_not():
@@ -76,7 +96,7 @@ def test_a_crash_after_a_crash():
             old = [old] if isinstance(old, bytes) else []
             for c in crashes(what, "model", [b"3"], contents(crash.left), old):
                 try:
-                    survives(c, outcome(load, c.left, "model"), STATES)
+                    survives(c, outcome(load, c.left, "model"))
                 except AssertionError:
                     lost += 1
         assert (lost > 0) == fails
@@ -146,3 +166,13 @@ def test_damage_is_never_the_file_itself(n):
     kinds = {what.split()[0] for what, _ in cases}
     assert {"byte", "cut", "longer"} <= kinds
     assert len(cases) < 6 * n + 6
+
+
+def test_files_are_changed_and_left_whole_in_turn():
+    cases = list(changed(save, "model", b"step 1", b"step 2", 1))
+    whole = [(data, want) for _, data, want in cases if want is not None]
+    assert len(whole) >= len(cases) / 8 - 1
+    assert len({want for _, want in whole}) == len(whole)
+    for _, data, want in cases:
+        got = outcome(load, Disk({"model": data}), "model")
+        assert got == want if want is not None else isinstance(got, ValueError)
