@@ -161,11 +161,16 @@ def test_a_new_lab_meets_every_rule_before_it_is_written(tmp_path, monkeypatch):
     notebooks.make_lab(tmp_path / f"labs/{lab}.py", out)
     test_the_solution_earns_every_point(lab)
     test_the_blank_earns_none(lab)
-    for what in KNOWN[lab].WRONG["three"]:
-        test_a_mistake_is_caught_in_its_own_exercise_only(lab, {"three": what})
-    for what in KNOWN[lab].RIGHT["three"]:
-        test_right_answers_of_another_kind_are_accepted(lab, {"three": what})
+    wrong = KNOWN[lab].WRONG
+    for three, shelf in zip(wrong["three"], wrong["shelf"], strict=True):
+        both = {"three": three, "shelf": shelf}
+        test_a_mistake_is_caught_in_its_own_exercise_only(lab, both)
+    for what in KNOWN[lab].CHEATS["shelf"]:
+        test_a_cheat_earns_nothing_in_its_own_exercise(lab, {"shelf": what})
+    right = {e: next(iter(KNOWN[lab].RIGHT[e])) for e in ("three", "shelf")}
+    test_right_answers_of_another_kind_are_accepted(lab, right)
     test_each_exercise_has_three_mistakes_and_an_alternative(lab)
+    test_a_world_or_a_probe_has_cheats(lab)
     test_the_release_leaks_nothing(lab)
     test_points_are_within_the_design(lab)
     assert "A new lab" in chapter(tmp_path / f"chapters/{lab}.py").cells[0].source
