@@ -7,6 +7,7 @@ that teach; then the hidden parts, of which the student hears one sentence of ou
 import contextlib
 import io
 import os
+import platform
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -116,7 +117,7 @@ class Grader:
             return found
         own = ours.source if kind == "setup" else cell.source
         try:
-            return [o for o in map(pages.output, self.line.jail.run(own)) if o]
+            return [o for o in map(_shown, self.line.jail.run(own)) if o]
         except Lost as e:
             self.fatal |= {i for i, c in enumerate(self.cells) if c is cell}
             return [error("TimeoutError", str(e))]
@@ -205,6 +206,16 @@ class Grader:
         """End all kernels."""
         for jail in (self.line.jail, *self.others):
             jail.close()
+
+
+def _shown(output: NotebookNode) -> NotebookNode | None:
+    """Make an output anew; of a cell that Python cannot read, say which Python."""
+    shown = pages.output(output)
+    if shown and shown.output_type == "error" and shown.ename == "SyntaxError":
+        shown.evalue += (
+            f" (Python {'.'.join(platform.python_version_tuple()[:2])} grades)"
+        )
+    return shown
 
 
 def run(submission: NotebookNode, master: NotebookNode) -> list[list[NotebookNode]]:

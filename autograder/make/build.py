@@ -28,6 +28,7 @@ for package in PACKAGES:
     if importlib.util.find_spec(package.split("==")[0]) is None:
         pip = [sys.executable, "-m", "pip", "install", "-q"]
         subprocess.run([*pip, package], check=True)
+print("python", sys.version.split()[0])
 for package in ("mlsyscore", "numpy", "matplotlib", "torch"):
     print(package, importlib.metadata.version(package))"""
 OURS = f"mlsyscore=={importlib.metadata.version('mlsyscore')}"
