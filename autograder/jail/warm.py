@@ -190,7 +190,7 @@ def _called(stream: Any, seconds: float, f: Callable[..., Any], args: Any) -> No
     It may take as much memory as a jail, whose answers it reads, beside what it has.
     """
     faulthandler.dump_traceback_later(seconds, exit=True)
-    sandbox.bound(resource.RLIMIT_AS, _taken() + sandbox.MEMORY)
+    sandbox.bound(resource.RLIMIT_DATA, _taken() + sandbox.MEMORY)
     try:
         answer = pickle.dumps((f(*args), None))
     except Exception as e:
@@ -200,8 +200,8 @@ def _called(stream: Any, seconds: float, f: Callable[..., Any], args: Any) -> No
 
 
 def _taken() -> int:
-    """Return the bytes of addresses that this process has taken."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    """Return the bytes of data of this process; addresses alone are no memory."""
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
 
 
 if __name__ == "__main__":

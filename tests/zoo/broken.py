@@ -3,7 +3,8 @@
 from .lab import ALL, Case, last, one
 
 JAILED = "import os\nassert os.getuid() == 65534, 'only in a jail'\n"
-LOST = "killed its kernel|broke its kernel|ran longer|MemoryError"
+LONG = "ran longer|computed for over"
+LOST = f"killed its kernel|broke its kernel|{LONG}|MemoryError"
 
 
 def harm(body: str) -> str:
@@ -103,11 +104,11 @@ BROKEN = [
     one("null-byte", "def scale(x): return 3 * x  # \0", "scale"),
     one("cell-raises", "1 / 0\ndef scale(x): return 3 * x", "scale"),
     Case("blank", {k: "" for k in ("scale", "center", "soft")}, ALL[:6]),
-    inside("never-ends", "while True: pass", says="ran longer"),
+    inside("never-ends", "while True: pass", says=LONG),
     inside("stubborn", STUBBORN),
-    one("endless-cell", f"{JAILED}while True: pass", "scale", says="ran longer"),
+    one("endless-cell", f"{JAILED}while True: pass", "scale", says=LONG),
     one("sleeps", f"{JAILED}import time; time.sleep(10**6)", "scale"),
-    inside("deadlock", LOCKS, says="ran longer"),
+    inside("deadlock", LOCKS, says=LONG),
     one("recursive", "def scale(x): return scale(x)", "scale", says="recursion"),
     inside("deep-recursion", FRAMES, f"{LOST}|recursion"),
     inside("out-of-memory", "kept = bytearray(20 << 30)", says="MemoryError"),

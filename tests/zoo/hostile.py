@@ -7,7 +7,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from . import liars, thieves
-from .broken import LOST
+from .broken import LONG, LOST
 from .lab import ALL, Case, first, last, one, remark
 
 EXERCISES = [k.removesuffix("-seen") for k in ALL if k.endswith("-seen")]
@@ -93,7 +93,7 @@ HOSTILE = [
     one("aware", liars.AWARE, "scale-hidden"),
     one("traces", liars.TRACE),
     one("at-exit", liars.ATEXIT),
-    one("streams", liars.STREAMS, "scale", says="ran longer"),
+    one("streams", liars.STREAMS, "scale", says=LONG),
     one("no-shell", f"get_ipython = __name__ = None\ndel get_ipython\n{thieves.RIGHT}"),
     one("late-thread", liars.LATE, "scale-hidden"),
     Case("tampers", {"scale": "def scale(x): return 0"}, ("scale",), change=tampered),
@@ -122,7 +122,7 @@ HOSTILE = [
     Case("not-finite", liars.FAKE, ("scale", "steps")),
     one("big-array", liars.BIG, "scale", says=f"{LOST}|MiB"),
     Case("wide-array", {"center": liars.WIDE}, ("center",)),
-    Case("generates", {"parts": liars.COUNT}, ("parts",), "ran longer"),
+    Case("generates", {"parts": liars.COUNT}, ("parts",), LONG),
     lies("bottomless", liars.ENDLESS, "parts", "tally"),
     Case("mutates", {"center": liars.MUTATES}, ("center",)),
     zipped("zip-up", "../../../@/zoo.ipynb", taken=False, line="leads out"),

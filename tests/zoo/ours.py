@@ -32,6 +32,7 @@ LIMITS = {
     "AUTOGRADER_CELL_SECONDS": "4",
     "AUTOGRADER_NOTEBOOK_SECONDS": "40",
     "AUTOGRADER_MEMORY_MB": "2048",
+    "AUTOGRADER_PATIENCE": "2",
 }
 TOGETHER = 300  # seconds, after which grading is said to hang
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
