@@ -84,10 +84,11 @@ for i in range(10**6): os.close(os.open(f"/tmp/{i}", os.O_CREAT))
 """
 SEND = """
 k = get_ipython().kernel
-ident = k.get_parent()["header"]["session"].encode()
-while True: k.session.send(k.%s, "stream", ident=%s, buffers=[bytes(%d)] * %d)
+ident, kept = k.get_parent()["header"]["session"].encode(), bytes(%d)
+for _ in range(60): k.session.send(k.%s, "x", ident=%s, buffers=[kept] * %d)
+import time; time.sleep(60)  # or another cell would be cut off
 """
-FLOOD = SEND % ("iopub_socket", None, 10 << 20, 60)
+FLOOD = SEND % (100 << 20, "iopub_socket", None, 60)
 CHAIN = """
 import time
 while True:
@@ -106,8 +107,8 @@ BOUNDS = [
     inside("socket-buffers", PAIRS, stock=False),
     inside("empty-files", EMPTY, stock=False),
     inside("floods-read", FLOOD, stock=False),
-    inside("floods-unread", SEND % ("stdin_socket", "ident", 1 << 20, 4), stock=False),
-    inside("floods-parts", SEND % ("iopub_socket", None, 0, 10**4), stock=False),
+    inside("floods-unread", SEND % (1 << 20, "stdin_socket", "ident", 4), stock=False),
+    inside("floods-parts", SEND % (0, "iopub_socket", None, 2 * 10**4), stock=False),
     inside("many-short-lives", CHAIN, stock=False),
     Case("waits", change=first("import time\ntime.sleep(5)")),
 ]
