@@ -62,7 +62,7 @@ class Line:
     def keep(self, check: str) -> None:
         """Remember what all names hold when a check comes; over a restart too."""
         self._ask("kept", "keep", check)
-        self.jail.repeat(f"__import__('_inside').keep({check!r})")
+        self.jail.repeat(f"__import__('_inside').keep({check!r}, globals())")
 
     def back(self, check: str) -> None:
         """Let all names hold what they held when a check came."""
@@ -162,6 +162,8 @@ class Line:
                 return self._decoded(value)
             case {"error": [[str(), *_] as names, str(text)]}:
                 raise theirs([n for n in names if isinstance(n, str)], text, self.world)
+            case {"unfit": str(text)}:
+                raise Theirs(text)
         raise Theirs("your code sent no readable answer")
 
 
@@ -188,7 +190,9 @@ def _known(name: str, world: dict[str, Any]) -> type[Exception] | None:
     near = world if module == "__main__" else vars(sys.modules.get(module, object))
     ours = module in ("builtins", "__main__") or module.startswith("mlsyscore.")
     found = near.get(own) if ours else None
-    return found if isinstance(found, type) and issubclass(found, Exception) else None
+    if not (isinstance(found, type) and issubclass(found, Exception)):
+        return None
+    return None if issubclass(found, ExceptionGroup) else found  # it needs its errors
 
 
 class Remote:

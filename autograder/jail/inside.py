@@ -188,9 +188,13 @@ def called(message: bytes) -> dict[str, Any]:
     """Call one of the student's functions; return its answer, or its error."""
     try:
         f, args, kwargs = loaded(message)
-        return {"value": plain(f(*args, **kwargs))}
+        value = f(*args, **kwargs)
     except BaseException as e:
         return failed(e)
+    try:
+        return {"value": plain(value)}
+    except BaseException as e:  # it was returned, and is no error that was raised
+        return {"unfit": failed(e)["error"][1]}
 
 
 def described(wanted: list[str], data: list[str]) -> dict[str, Any]:
@@ -208,10 +212,10 @@ def described(wanted: list[str], data: list[str]) -> dict[str, Any]:
     return {"names": held}
 
 
-def keep(check: str) -> dict[str, Any]:
+def keep(check: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
     """Remember what every name holds when a check comes."""
-    own = {k: v for k, v in NAMES.items() if k not in SYSTEM and k[:1] != "_"}
-    KEPT[check] = own
+    names = NAMES if names is None else names  # after a restart nobody has asked yet
+    KEPT[check] = {k: v for k, v in names.items() if k not in SYSTEM and k[:1] != "_"}
     return {"value": None}
 
 

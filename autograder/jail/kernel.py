@@ -27,6 +27,7 @@ OUTPUT = 1 << 20  # characters of output that a cell may leave behind
 FRAME = 8 << 20  # bytes of one part of a message: outputs; answers have their own wire
 FORGED = 1_000  # unreadable messages of a cell, after which nobody listens
 PATIENCE = float(os.environ.get("AUTOGRADER_PATIENCE", 4))  # what waits may take longer
+IDLE = 0.01  # the share of its time that a busy machine leaves to what computes
 SETTLE = 0.1  # seconds in which a kernel dies that was told to
 HERE = Path(__file__).parent
 START = """
@@ -42,7 +43,7 @@ PARTS = [(f"_{p}", (HERE / f"{p}.py").read_text()) for p in ("encode", "inside")
 SERVE = "__import__('_inside').serve(globals())"
 
 
-class Lost(Exception):
+class Lost(TimeoutError):
     """A cell outlived its time or took its kernel with it."""
 
 
@@ -184,7 +185,7 @@ class Jail:
     def _time(self) -> None:
         """Raise Lost where there is none left."""
         now = time.monotonic()
-        spent = self.spent + getattr(self.launched, "computed", 0.0)
+        spent = self.spent + self._computed()
         if now > self.end or spent > self.together:
             raise Lost(f"the notebook ran longer than {self.together:g} s")
         if now > self.until:
@@ -228,15 +229,32 @@ class Jail:
         try:
             wire = self.wire or self._wire()
             wire.send(*message)
+            self._patient(wire)
             return wire.read(min(self.until, self.end))
         except TimeoutError:
-            lost = Lost("this ran longer than one check may")
+            lost = Lost("this ran or waited longer than one check may")
         except (EOFError, queue.Empty):
             lost = Lost(self._why())
         except (ValueError, RecursionError, MemoryError) as e:
             lost = Lost(f"this broke its kernel: {type(e).__name__}")
         self._again()
         raise lost
+
+    def _patient(self, wire: Wire) -> None:
+        """Wait for an answer, for as long as the kernel computes at all.
+
+        Raises TimeoutError where it has only waited, for as long as a cell may compute.
+        """
+        since, before = time.monotonic(), self._computed()
+        while not wire.waiting(1.0):
+            now, computed = time.monotonic(), self._computed()
+            if computed > before + IDLE * self.seconds:
+                since, before = now, computed
+            if now > min(self.until, self.end, since + self.seconds):
+                raise TimeoutError
+
+    def _computed(self) -> float:
+        return float(getattr(self.launched, "computed", 0.0))
 
     def _wire(self) -> Wire:
         """Let the kernel do what we ask, and nothing else, until we say so."""
@@ -263,7 +281,7 @@ class Jail:
 
     def close(self) -> None:
         """Kill the kernel and everything it started."""
-        self.spent += getattr(self.launched, "computed", 0.0)
+        self.spent += self._computed()
         if self.control is not None:
             self.control.close()
         self.wire = self.control = None

@@ -6,6 +6,7 @@ import json
 import logging
 import pickle
 import queue
+import select
 import socket
 import threading
 import time
@@ -32,6 +33,10 @@ class Wire:
             self.connection.sendall(len(data).to_bytes(8, "big") + data)
         except OSError:
             raise EOFError from None
+
+    def waiting(self, seconds: float) -> bool:
+        """Say whether something comes within so many seconds."""
+        return bool(select.select([self.connection], [], [], seconds)[0])
 
     def read(self, until: float | None = None) -> Any:
         """Return the next message; until: when to give up, on the monotonic clock."""
