@@ -236,7 +236,7 @@ def test_a_mistake_is_taught_in_plain_text_and_costs_only_itself(gradescope):
     taught = said(found, "double-three")
     assert taught == "double(3) is 6, not <script>alert(1)</script>?"
     assert said(found, "double-any") == "double(0) is 0"
-    assert "longer than 2 s" in said(found, "half-four")
+    assert "over 2 s" in said(found, "half-four")
     assert CANARY not in json.dumps(found)
 
 
