@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 LARGE, SMALL = 96 << 20, 16 << 20  # bytes of a message: of the kernel, of its threads
+MANY = {LARGE: 4_000_000, SMALL: 150_000}  # values in it: small ones take most memory
 OPEN = 32  # connections of threads and ranks at once
 PIECE = 1 << 20  # bytes read at a time
 log = logging.getLogger(__name__)
@@ -43,7 +44,10 @@ class Wire:
         size = int.from_bytes(self._bytes(8, until), "big")
         if size > self.most:
             raise ValueError(f"a message of more than {self.most >> 20} MiB")
-        return json.loads(self._bytes(size, until))
+        data = self._bytes(size, until)
+        if sum(map(data.count, b"[{,")) > MANY.get(self.most, self.most):
+            raise ValueError("a message of too many values")
+        return json.loads(data)
 
     def _bytes(self, size: int, until: float | None) -> bytes:
         data = bytearray()
@@ -104,7 +108,7 @@ class Gate:
                 self.kernels.put(Wire(connection, LARGE))
             else:
                 self.serve(Wire(connection, SMALL), hello)
-        except Exception as e:  # it says nothing that can be read: nobody listens
+        except (Exception, SystemExit) as e:  # says nothing that can be read, or ends
             log.info("a connection of a kernel ends: %r", e)
         finally:
             if not keep:

@@ -93,6 +93,11 @@ def agrees(
         f"{name}: your {n} times lie on the law, closer than independent times ever "
         "do; each run must draw its own"
     )
+    mirrored = float(np.max(np.abs(law + law[::-1] - 1))) * math.sqrt(n)
+    assert mirrored > 0.1, (  # a Brownian path's farthest point, if independent
+        f"{name}: your {n} times come in pairs, one early for each that is late; each "
+        "run must draw its own"
+    )
     if gaps.max() <= limit:
         return
     i, mean = int(np.argmax(gaps)), scale * math.gamma(1 + 1 / shape)

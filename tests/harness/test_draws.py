@@ -52,6 +52,13 @@ def test_a_grid_of_quantiles_agrees_too_well(jitter):
         agrees("x", -np.log(u), 1.0)
 
 
+def test_mirrored_pairs_are_seen_in_any_order():
+    rng, n = np.random.default_rng(1), 2000
+    u = rng.random(n // 2)
+    with pytest.raises(AssertionError, match="come in pairs"):
+        agrees("x", -np.log(rng.permutation(np.concatenate([u, 1 - u]))), 1.0)
+
+
 def test_runs_that_tell_of_others_are_seen():
     rng, n = np.random.default_rng(1), 2000
     x, z = rng.random((2, n))
