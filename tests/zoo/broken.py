@@ -3,7 +3,7 @@
 from .lab import ALL, Case, last, one
 
 JAILED = "import os\nassert os.getuid() == 65534, 'only in a jail'\n"
-LONG = "ran longer|computed for over"
+LONG = "(ran|waited) longer|computed for over"
 LOST = f"killed its kernel|broke its kernel|{LONG}|MemoryError"
 
 
