@@ -5,6 +5,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbformat
 import pytest
 from zoo import CASES, ours
 from zoo.lab import POINTS, Case
@@ -28,6 +29,20 @@ def test_it_comes_to_what_is_expected(run, case):
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_it_learns_nothing_of_hidden_checks_or_of_others(run, case):
     assert run.leaks(case.name) == []
+
+
+def test_no_file_that_leaves_the_grader_tells_of_a_hidden_part(run):
+    told = run.told()
+    assert len(told) >= 3
+    assert {k: words for k, words in told.items() if words} == {}
+
+
+def test_the_instructor_reads_why_a_hidden_part_fails(run):
+    here = run.zoo.course / "autograded"
+    cells = nbformat.read(here / "raises-secrets/01_zoo/01_zoo.ipynb", 4).cells
+    shown = str([c.get("outputs") for c in cells])
+    assert f"for the instructor: ValueError: it was {run.zoo.secret}" in shown
+    assert "a hidden case of this check fails" in run.outcomes["raises-secrets"].text
 
 
 def test_nothing_aborts(run):

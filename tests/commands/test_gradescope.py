@@ -240,6 +240,27 @@ def test_a_mistake_is_taught_in_plain_text_and_costs_only_itself(gradescope):
     assert CANARY not in json.dumps(found)
 
 
+NOTES = """
+seen = []
+def double(x):
+    seen.append(x)
+    if x > 999: raise type(f"Told{x}", (ValueError,), {})(f"told {seen}")
+    return 2 * x
+"""
+TELLS = "def half(x): raise type(f'Told{max(seen)}', (ValueError,), {})(f'told {seen}')"
+
+
+@confined
+def test_no_test_tells_what_a_hidden_part_calls_an_answer_with(gradescope):
+    bad = notebook({"double": NOTES, "half": TELLS})
+    (gradescope.submission / "a.ipynb").write_bytes(bad)
+    found = gradescope.run()
+    assert scores(found) == {"double-three": 1, "double-any": 0, "half-four": 0}
+    assert said(found, "double-any") == "a hidden case of this check fails"
+    assert "told [3, 0]" in said(found, "half-four")
+    assert not any(word in json.dumps(found) for word in ("1000000", CANARY))
+
+
 def zipped(**files):
     def write(folder):
         with zipfile.ZipFile(folder / "hand in.zip", "w") as made:

@@ -59,7 +59,29 @@ def zipped(name: str, file: str, **more: Any) -> Case:
     return Case(name, file=file, archive=True, **more)
 
 
+def tells(how: str, source: str) -> Case:
+    """Make a submission that notes what it is called with, and tells it elsewhere."""
+    lost = [e for e in EXERCISES if f"def {e}(" in source]
+    if "root" in lost:
+        lost[lost.index("root")] = "root-seen"  # below zero it is right
+    answers = {e: source for e in EXERCISES if f"def {e}(" in source}
+    return Case(f"tells-{how}", {"scale": thieves.NOTES} | answers, tuple(lost))
+
+
+def tells_there(how: str, body: str) -> Case:
+    """Make a submission that tells a hidden part's argument while it runs."""
+    source = f"def scale(x):\n    if x > 10**6:\n        {body}\n    return 3 * x"
+    lost = () if how == "prints" else ("scale-hidden",)
+    return one(f"tells-{how}", source, *lost)
+
+
+TELLS_LATER = "print('told', seen, steps)\nraise RuntimeError(f'told {seen}')"
+
+
 HOSTILE = [
+    *(tells(how, source) for how, source in thieves.TELLS.items()),
+    *(tells_there(how, body) for how, body in thieves.TELLS_THERE.items()),
+    Case("tells-later", {"scale": thieves.NOTES}, change=last(TELLS_LATER)),
     one("walks", thieves.WALK, says=thieves.FOUND),
     one("reads-proc", thieves.PROC, says=thieves.FOUND),
     one("reads-memory", thieves.MEMORY, "scale", says=thieves.FOUND),

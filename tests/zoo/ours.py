@@ -12,6 +12,7 @@ import os
 import re
 import select
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -47,7 +48,7 @@ class Outcome:
     line: str  # of collect
     points: dict[str, float] | None  # None: not graded
     page: str  # feedback, as HTML
-    shown: str  # all outputs of the autograded notebook
+    shown: str  # all outputs of the autograded notebook, but the instructor's own
 
     @property
     def text(self) -> str:
@@ -85,14 +86,28 @@ class Run:
     def leaks(self, name: str) -> list[str]:
         """Return the words that one student's page or notebook should not show.
 
-        What a function kept of a hidden check may stand in the notebook, which only
-        the instructor opens.
+        A failed check's own words about its hidden part may stand in the notebook,
+        which only the instructor opens; the page is the student's.
         """
         seen = self.outcomes[name]
         words = {k: w for k, w in self.zoo.tokens.items() if k != name}
         words |= {"canary": self.zoo.canary, "secret": self.zoo.secret}
-        words = {k: w for k, w in words.items() if k != "secret" or w in seen.text}
-        return [k for k, w in words.items() if w in seen.text or w in seen.shown]
+        found = [k for k, w in words.items() if w in seen.page or w in seen.text]
+        return found + [k for k, w in words.items() if w in seen.shown]
+
+    def told(self) -> dict[str, list[str]]:
+        """Return in which files and comments a hidden part's words stand.
+
+        Of all that leaves the grader: tables, exports, the item analysis, comments.
+        """
+        words = (self.zoo.canary, self.zoo.secret)
+        texts = {p.name: p.read_text() for p in self.zoo.course.glob(f"{LAB}*.*")}
+        with contextlib.closing(
+            sqlite3.connect(self.zoo.course / "gradebook.db")
+        ) as db:
+            rows = db.execute("select auto_comment, manual_comment from comment")
+            texts["comments"] = str(rows.fetchall())
+        return {k: [w for w in words if w in text] for k, text in texts.items()}
 
 
 @contextlib.contextmanager
@@ -186,7 +201,8 @@ def _outcome(name: str, zoo: Zoo, lines: list, row: dict[str, str]) -> Outcome:
     shown = ""
     if graded.exists():
         cells = nbformat.read(graded, as_version=4).cells
-        shown = json.dumps([c.get("outputs") for c in cells], ensure_ascii=False)
+        outputs = [o for c in cells for o in c.get("outputs", []) if not _own(c, o)]
+        shown = json.dumps(outputs, ensure_ascii=False)
     return Outcome(
         any(line.taken for line in own),
         "; ".join(line.what for line in own),
@@ -194,6 +210,14 @@ def _outcome(name: str, zoo: Zoo, lines: list, row: dict[str, str]) -> Outcome:
         page.read_text() if page.exists() else "",
         shown,
     )
+
+
+def _own(cell: nbformat.NotebookNode, output: nbformat.NotebookNode) -> bool:
+    """Say whether an output of a check is for the instructor alone."""
+    marks = cell.metadata.get("nbgrader", {})
+    check = marks.get("grade") and not marks.get("solution")
+    own = output.get("text", "").startswith("for the instructor: ")
+    return bool(check and output.output_type == "stream" and own)
 
 
 if __name__ == "__main__":

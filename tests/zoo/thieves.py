@@ -197,3 +197,48 @@ for pid in (os.getppid(), 1, -os.getppid()):
             except OSError as e: print(type(e).__name__)
 {RIGHT}
 """
+
+# What a hidden part calls scale with is noted, and told wherever there is a way.
+NOTES = """
+seen = []
+def scale(x):
+    seen.append(int(x)); globals()["steps"] = max(seen)
+    return 3 * x
+"""
+TELLS = {
+    "error": """
+def tally(xs): raise ValueError(f"told {seen}")
+""",
+    "string": """
+def parts(n): return [f"told {seen}"]
+""",
+    "type": """
+def tally(xs): return [type(f"Told{max(seen)}", (), {})()]
+""",
+    "class": """
+def tally(xs): raise type(f"Told{max(seen)}", (ValueError,), {})("no")
+""",
+    "repr": """
+class Told(Exception):
+    __repr__ = __str__ = lambda self: f"told {seen}"
+def parts(n): raise Told()
+def tally(xs): return {Told.__str__(Told()): 1}
+""",
+    "digits": """
+def root(x):
+    if x < 0: raise ValueError
+    return max(seen) + 0.5
+def tally(xs): return {max(seen): len(seen)}
+""",
+}
+# The same within a hidden part: it fails, and would say why.
+TELLS_THERE = {
+    "raises": "raise ValueError(f'told {x}')",
+    "raises-type": "raise type(f'Told{x}', (ValueError,), {})(x)",
+    "returns-type": "return type(f'Told{x}', (list,), {})([x, x])",
+    "returns-string": "return f'told {x}'",
+    "exits": "raise SystemExit(f'told {x}')",
+    "prints": "print('told', x, flush=True); import os; os.write(2, str(x).encode())",
+    "ends": "import os; os._exit(x % 256)",
+    "waits": "import time; time.sleep(1000)",
+}
