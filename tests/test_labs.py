@@ -22,6 +22,12 @@ jailed = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def sooner(monkeypatch):
+    """What waits for ever is found in ten seconds: a solved check computes for one."""
+    monkeypatch.setattr(evidence, "CELL", 10.0)
+
+
 def failed(nb, lab):
     """Return the names of the checks that a submission fails."""
     outputs = evidence.run(nb, answered({}, lab))

@@ -182,8 +182,10 @@ class Jail:
             return f"this{why[2:]}"
         return f"this killed its kernel{why and ': '}{why}"
 
-    def _time(self) -> None:
-        """Raise Lost where there is none left."""
+    def _ready(self) -> None:
+        """Raise Lost where no time is left; start anew after a kill that came late."""
+        if self.launched.why or self.launched.process is None:
+            self._again()
         now = time.monotonic()
         spent = self.spent + self._computed()
         if now > self.end or spent > self.together:
@@ -194,7 +196,7 @@ class Jail:
     def run(self, source: str, again: bool = True) -> list[NotebookNode]:
         """Run one cell and return its outputs; again: repeat it after a restart."""
         self._hush()
-        self._time()
+        self._ready()
         self.allow()
         while True:
             try:
@@ -206,6 +208,11 @@ class Jail:
         if again:
             self.repeat(source)
         return outputs
+
+    def several(self, sources: list[str]) -> None:
+        """Run cells of which nobody wants to see what they show."""
+        self.tell("cells", sources)
+        self.good += sources
 
     def repeat(self, source: str) -> None:
         """Repeat this after a restart, in its turn."""
@@ -225,14 +232,15 @@ class Jail:
 
     def tell(self, *message: Any) -> Any:
         """Send the kernel a message of ours; return what it answers."""
-        self._time()
+        self._ready()
         try:
             wire = self.wire or self._wire()
             wire.send(*message)
             self._patient(wire)
             return wire.read(min(self.until, self.end))
         except TimeoutError:
-            lost = Lost("this ran or waited longer than one check may")
+            late = Lost("this ran or waited longer than one check may")
+            lost = Lost(self._why()) if self.launched.why else late
         except (EOFError, queue.Empty):
             lost = Lost(self._why())
         except (ValueError, RecursionError, MemoryError) as e:

@@ -90,12 +90,14 @@ class Grader:
         """
         line = self._line(twin=True)
         self.others.append(line.jail)
+        sources = []
         for number, cell in enumerate(self.cells):
             ours = self._ours(cell)
             kind = role(ours) if ours else "extra"
             if kind in ("setup", "answer", also) and number not in self.fatal:
-                with contextlib.suppress(Lost):
-                    line.jail.run(cell.source if kind == "answer" else ours.source)
+                sources.append(cell.source if kind == "answer" else ours.source)
+        with contextlib.suppress(Lost):
+            line.jail.several(sources)
         return line
 
     def _ours(self, cell: NotebookNode) -> Any:
