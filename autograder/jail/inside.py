@@ -62,6 +62,8 @@ class _Arguments(pickle.Unpickler):
     def persistent_load(self, name: Any) -> Any:
         match name:
             case ("named", str(known)):
+                if known not in NAMES:
+                    raise NameError(f"a new process has no {known}")
                 return NAMES[known]
             case ("held", int(number)):
                 return HELD[number]

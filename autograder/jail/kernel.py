@@ -32,6 +32,8 @@ SETTLE = 0.1  # seconds in which a kernel dies that was told to
 HERE = Path(__file__).parent
 START = """
 import sys, types
+if "" not in sys.path:
+    sys.path.insert(0, "")  # for a module that is written beside the notebook
 for name, source in {parts!r}:
     module = sys.modules[name] = types.ModuleType(name)
     exec(source, module.__dict__)

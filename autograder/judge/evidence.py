@@ -24,6 +24,7 @@ from ..make.roles import BEGIN, END, defined, name, role
 CHECK = "<check>"  # the file name of its code
 CELL = float(os.environ.get("AUTOGRADER_CELL_SECONDS", 30))
 NOTEBOOK = float(os.environ.get("AUTOGRADER_NOTEBOOK_SECONDS", 300))
+MODULE = "%%writefile"  # a file beside the notebook, known before anything runs
 HIDDEN = "a hidden case of this check fails"
 ALONE = " (here only the set-up and answer cells have run)"
 
@@ -94,8 +95,12 @@ class Grader:
         for number, cell in enumerate(self.cells):
             ours = self._ours(cell)
             kind = role(ours) if ours else "extra"
-            if kind in ("setup", "answer", also) and number not in self.fatal:
-                sources.append(cell.source if kind == "answer" else ours.source)
+            if number in self.fatal:
+                continue
+            if kind == "answer" or (cell.source.startswith(MODULE) and kind == "extra"):
+                sources.append(cell.source)
+            elif kind in ("setup", also):
+                sources.append(ours.source)
         with contextlib.suppress(Lost):
             line.jail.several(sources)
         return line

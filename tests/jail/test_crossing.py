@@ -134,7 +134,7 @@ def test_what_can_be_read_one_by_one_is(there):
 
 
 def test_objects_are_counted(there):
-    with pytest.raises(TypeError, match="more than 10000 objects"):
+    with pytest.raises(RuntimeError, match="more than 10000 objects"):
         there("flood")()
 
 
