@@ -89,6 +89,7 @@ class Jail:
         self.seconds, self.together, self.twin = seconds, together, twin
         self.serve: Callable[[Wire, Any], None] = lambda wire, hello: None
         self.good: list[str] = []
+        self.asked = False  # since the kernel started: a call may have left much behind
         self.spent = 0.0  # seconds that kernels before this one have computed
         self.end = time.monotonic() + PATIENCE * together
         self.until = self.end
@@ -137,7 +138,7 @@ class Jail:
 
         Say whether there was one: then who died last may be innocent.
         """
-        place, patience, guilty = 0, 0.0, False
+        place, patience, guilty, self.asked = 0, 0.0, False, False
         self.close()
         self._launch()
         while place < len(self.good) and time.monotonic() < self.end:
@@ -205,8 +206,9 @@ class Jail:
                 outputs = self._execute(source)
                 break
             except Lost:
-                if not self._again():
-                    raise  # else another cell was to blame
+                asked = self.asked
+                if not self._again() and not asked:
+                    raise  # else another cell may be to blame, or what a call began
         if again:
             self.repeat(source)
         return outputs
@@ -238,6 +240,7 @@ class Jail:
         try:
             wire = self.wire or self._wire()
             wire.send(*message)
+            self.asked = True
             self._patient(wire)
             return wire.read(min(self.until, self.end))
         except TimeoutError:

@@ -144,7 +144,7 @@ HOSTILE = [
     Case("not-finite", liars.FAKE, ("scale", "steps")),
     one("big-array", liars.BIG, "scale", says=f"{LOST}|MiB"),
     Case("wide-array", {"center": liars.WIDE}, ("center",)),
-    Case("generates", {"parts": liars.COUNT}, ("parts",), LONG),
+    Case("generates", {"parts": liars.COUNT}, ("parts",), "a hidden case of this"),
     lies("bottomless", liars.ENDLESS, "parts", "tally"),
     Case("mutates", {"center": liars.MUTATES}, ("center",)),
     zipped("zip-up", "../../../@/zoo.ipynb", taken=False, line="leads out"),

@@ -35,7 +35,7 @@ LIMITS = {
     "AUTOGRADER_MEMORY_MB": "2048",
     "AUTOGRADER_PATIENCE": "2",
 }
-TOGETHER = 300  # seconds, after which grading is said to hang
+TOGETHER = 900  # seconds, after which grading is said to hang
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
 TESTS = Path(__file__).parents[1]
 
