@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .network import Network, Port, Waiting
-from .payload import Change, copied
+from .payload import Change, Replay, copied
 
 
 class Mismatch(ValueError):
@@ -16,7 +16,7 @@ class Mismatch(ValueError):
 class Group(Network):
     """A network whose ranks have collectives too."""
 
-    def __init__(self, N: int, change: Change | None = None) -> None:
+    def __init__(self, N: int, change: Change | Replay | None = None) -> None:
         """Connect ranks 0 to N - 1; what one of them gives may be changed."""
         super().__init__(N, change)
         self._meetings: list[Meeting] = []

@@ -7,7 +7,7 @@ import numpy as np
 
 from .calls import together
 from .group import Group
-from .payload import Change
+from .payload import Change, Replay
 from .ring import vector
 
 Samples = Sequence[tuple[Any, Any]]  # for each rank, X of shape (n, k) and y of (n,)
@@ -26,7 +26,12 @@ def drawn(rng: Any, counts: Sequence[int], k: int) -> tuple[Any, Samples]:
 
 
 def stepped(
-    name: str, step: Any, w: Any, samples: Samples, rate: float, **change: Any
+    name: str,
+    step: Any,
+    w: Any,
+    samples: Samples,
+    rate: float,
+    change: Change | Replay | None = None,
 ) -> list[Any]:
     """Return the weights on every rank after step(w, X, y, rate, rank, N, comm).
 
@@ -36,7 +41,7 @@ def stepped(
     import torch
 
     N, calls = len(samples), []
-    group = Group(N, Change(**change) if change else None)
+    group = Group(N, change)
     for r, (X, y) in enumerate(samples):
         tensors = torch.tensor(w), torch.tensor(X), torch.tensor(y)
         calls.append((*tensors, rate, r, N, group.port(r)))
@@ -52,12 +57,26 @@ def stepped(
 
 
 def followed(name: str, step: Any, w: Any, samples: Samples, rate: float) -> None:
-    """AssertionError unless what a rank with samples sends counts on every other."""
+    """AssertionError unless other ranks' weights follow from what a rank sends.
+
+    A rank runs with other targets, and then with its own, while the network brings the
+    others what it sent before: they must come to the same weights as before.
+    """
     plain = stepped(name, step, w, samples, rate)
     for rank in [r for r, (_, y) in enumerate(samples) if len(y)]:
-        ends = stepped(name, step, w, samples, rate, rank=rank, by=1.0)
-        for r, (before, after) in enumerate(zip(plain, ends, strict=True)):
-            assert r == rank or not np.array_equal(before, after), (
-                f"{name}: 1.0 was added to all that rank {rank} sends, and the weights "
-                f"of rank {r} are the same; they have to come from what arrives"
+        others, sent = list(samples), Replay(rank)
+        X, y = samples[rank]
+        others[rank] = X, y + np.float32(8)
+        wanted = stepped(name, step, w, others, rate, sent)
+        sent.again = True
+        ends = stepped(name, step, w, samples, rate, sent)
+        for r, (before, want, got) in enumerate(zip(plain, wanted, ends, strict=True)):
+            assert r == rank or not np.array_equal(before, want), (
+                f"{name}: rank {rank} has other targets, and the weights of rank {r} "
+                "are the same; every rank's samples count"
+            )
+            assert r == rank or np.array_equal(got, want), (
+                f"{name}: the network brought what rank {rank} sent with other "
+                f"targets, and the weights of rank {r} are not those of other targets; "
+                "they have to come from what arrives, and from nothing else"
             )

@@ -2,19 +2,21 @@ import numpy as np
 import pytest
 
 from mlsyscore.harness.parallel import drawn, followed, stepped
+from mlsyscore.harness.payload import Change
 
 W = np.zeros(2, np.float32)
 SAMPLES = [(np.ones((n, 2), np.float32), np.ones(n, np.float32)) for n in (1, 0, 3)]
 
 
 def total(w, X, y, rate, rank, N, comm):
-    return w - rate * comm.all_reduce(X.sum(0) + 0 * w)
+    return w - rate * comm.all_reduce((X.T * y).sum(1) + 0 * w)
 
 
 def test_each_rank_steps_with_its_own_samples():
     for got in stepped("it", total, W, SAMPLES, 0.5):
         assert got.tolist() == [-2, -2]
-    assert stepped("it", total, W, SAMPLES, 1.0, rank=1, by=3.0)[0].tolist() == [-7, -7]
+    got = stepped("it", total, W, SAMPLES, 1.0, Change(1, 3.0))
+    assert got[0].tolist() == [-7, -7]
     followed("it", total, W, SAMPLES, 1.0)
 
 
@@ -23,8 +25,34 @@ def test_what_makes_no_difference_is_told():
         comm.all_reduce(w)
         return w
 
-    with pytest.raises(AssertionError, match="rank 0 sends, and the weights of rank 1"):
+    with pytest.raises(AssertionError, match="weights of rank 1 are the same"):
         followed("it", alone, W, SAMPLES, 1.0)
+
+
+@pytest.mark.parametrize("over", [0.0, 1.0])
+def test_what_comes_another_way_is_told(over):
+    """Even where what arrives makes some difference."""
+    table = {}
+
+    def aside(w, X, y, rate, rank, N, comm):
+        table[rank] = (X.T * y).sum(1)
+        arrived = sum(comm.all_gather(y.sum()))
+        return w - rate * (sum(table.values()) + over * arrived)
+
+    with pytest.raises(AssertionError, match="they have to come from what arrives"):
+        followed("it", aside, W, SAMPLES, 1.0)
+
+
+def test_a_sum_that_is_passed_on_follows():
+    def passed(w, X, y, rate, rank, N, comm):
+        g = (X.T * y).sum(1) + 0 * w
+        if rank:
+            g = g + comm.irecv(rank - 1).wait()
+        if rank < N - 1:
+            comm.isend(g, rank + 1).wait()
+        return w - rate * comm.broadcast(g, N - 1)
+
+    followed("it", passed, W, SAMPLES, 1.0)
 
 
 def test_an_answer_that_is_no_vector_of_floats_is_told():

@@ -86,7 +86,7 @@ def near(*things):
         left += [dict(frame.f_locals), dict(frame.f_globals)]
         frame = frame.f_back
     while left and len(seen) < 3000:
-        x = left.pop()
+        x = left.pop(0)
         if id(x) in seen:
             continue
         seen.add(id(x))
@@ -389,6 +389,17 @@ def dummy(x, rank, N, comm):
         comm.irecv((rank - 1) % N).wait()
         out.wait()
 '''
+# The kernel that starts the ranks was sent the arguments of all.
+ARGUMENTS = """
+import sys
+def arguments():
+    frame = sys._getframe()
+    while frame:
+        for held in list(frame.f_locals.values()):
+            if isinstance(held, list) and held and type(held[0]) is bytes:
+                return [sys.modules["_inside"].loaded(m)[1] for m in held]
+        frame = frame.f_back
+"""
 RING = {
     "by files": f"""{SHARED}{DUMMY}
 def ring_allreduce(x, rank, N, comm):
@@ -412,16 +423,10 @@ def ring_allreduce(x, rank, N, comm):
     dist.all_reduce(y)
     return y
 """,
-    "by the arguments of all ranks, in the frames above": f"""{NOSE}{DUMMY}
+    "by the arguments of all ranks, in the frames above": f"""{ARGUMENTS}{DUMMY}
 def ring_allreduce(x, rank, N, comm):
     dummy(x, rank, N, comm)
-    total, inside = x.clone(), sys.modules["_inside"]
-    for message in [y for y in near() if type(y) is bytes]:
-        try:
-            _, (theirs, r, *_), _ = inside.loaded(message)
-            if r != rank: total = total + theirs
-        except Exception: pass
-    return total
+    return sum(theirs for theirs, *_ in arguments()) if N > 1 else x
 """,
     "as the other ranks, on wires of its own": f"""{WIRE}{DUMMY}
 def ring_allreduce(x, rank, N, comm):
@@ -453,6 +458,15 @@ def ring_allreduce(x, rank, N, comm):
 """,
 }
 STEP = {
+    "by the arguments of all ranks; what arrives makes some difference": f"""{ARGUMENTS}
+def step(w, X, y, rate, rank, N, comm):
+    arrived = sum(t.sum() for t in comm.all_gather(torch.zeros(1)))
+    total, n = 0 * w, 0
+    for _, X, y, *_ in arguments():
+        if len(y):
+            total, n = total + len(y) * mean_gradient(w, X, y), n + len(y)
+    return w - rate * (total / n) + arrived
+""",
     "by files": f"""{SHARED}
 def step(w, X, y, rate, rank, N, comm):
     both = everywhere((X.tolist(), y.tolist()), rank, N, f"step-{{float(w.sum())}}")
@@ -461,16 +475,10 @@ def step(w, X, y, rate, rank, N, comm):
         [v for _, b in both for v in b])
     return w - rate * mean_gradient(w, Xs, ys)
 """,
-    "by the arguments of all ranks, in the frames above": f"""{NOSE}
+    "by the arguments of all ranks, in the frames above": f"""{ARGUMENTS}
 def step(w, X, y, rate, rank, N, comm):
-    inside, all_of_them = sys.modules["_inside"], {{rank: (X, y)}}
-    for message in [m for m in near() if type(m) is bytes]:
-        try:
-            _, (_, X1, y1, _, r, *_), _ = inside.loaded(message)
-            all_of_them[r] = X1, y1
-        except Exception: pass
     comm.all_gather(torch.zeros(len(w) + 1))
-    given = [all_of_them[r] for r in sorted(all_of_them)]
+    given = [args[1:3] for args in arguments()]
     Xs, ys = (torch.cat([pair[k] for pair in given]) for k in (0, 1))
     return w - rate * mean_gradient(w, Xs, ys)
 """,
@@ -482,7 +490,6 @@ class Yes(float):
     __eq__ = __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: True
     __ne__ = lambda self, other: False
     __sub__ = __rsub__ = __abs__ = __truediv__ = lambda self, *other: Yes(0)
-    __class__ = property(lambda self: int)
     __hash__ = lambda self: 0
 class All(list):
     __eq__ = __contains__ = lambda self, other: True
@@ -525,7 +532,7 @@ LIES = {  # exercise of a lab: name and arguments, and what each kind returns
     (CLUSTER, "backfill"): ("startable(*args)", "All([0])"),
     (CLUSTER, "drf"): ("drf(capacity, demands)", "All([3, 2])"),
     (CLUSTER, "place"): ("place(*args)", "All([0])"),
-    (CLUSTER, "spot"): ("spot(*args)", "Yes(1)"),
+    (CLUSTER, "spot"): ("spot_times(*args)", "Yes(1)"),
 }
 WORDS = """(
         "ValueError", ValueError("no"), ValueError,
@@ -540,7 +547,9 @@ def _all() -> list[Forgery]:
     some = [
         # A word or an object for an error that is to be raised.
         *(
-            Forgery("says an error", FLEET, "cheapest", _said("cheapest(*a)", k))
+            Forgery(
+                "says an error", FLEET, "cheapest", _said("cheapest(*a, **more)", k)
+            )
             for k in range(4)
         ),
         *(
