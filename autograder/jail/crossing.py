@@ -40,7 +40,7 @@ class Line:
         message, _ = packed((f, args, kwargs), self.things, self._theirs)
         self.depth += 1
         try:
-            value = self.outcome(self._ask("called", "call", message))
+            value = self.outcome(self._ask("call", message))
         except StopIteration as e:  # of a function, it would end a loop of the check's
             if f is next:
                 raise
@@ -55,20 +55,11 @@ class Line:
     def describe(self, wanted: list[str]) -> dict[str, Any]:
         """Return what each of these names holds: an answer, or None for a function."""
         data = [k for k, v in self.world.items() if isinstance(v, type)]
-        held = self._ask("described", "describe", wanted, data)
+        held = self._ask("describe", wanted, data)
         held = held.get("names") if isinstance(held, dict) else {}
         return held if isinstance(held, dict) else {}
 
-    def keep(self, check: str) -> None:
-        """Remember what all names hold when a check comes; over a restart too."""
-        self._ask("kept", "keep", check)
-        self.jail.repeat(f"__import__('_inside').keep({check!r}, globals())")
-
-    def back(self, check: str) -> None:
-        """Let all names hold what they held when a check came."""
-        self._ask("kept", "back", check)
-
-    def _ask(self, what: str, *message: Any) -> Any:
+    def _ask(self, *message: Any) -> Any:
         """Send a wish; while it is carried out, do what is asked in between."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("what is the student's is called by the check alone")
@@ -123,7 +114,7 @@ class Line:
         self.ends = {}
         self.ranks = {r: given for r, (_, given) in enumerate(both)}
         try:
-            self._ask("together", "together", [message for message, _ in both])
+            self._ask("together", [message for message, _ in both])
             with self.lock:
                 self.lock.wait_for(lambda: not self.ranks, 1.0)
             for rank in list(self.ranks):  # one that never said who it is

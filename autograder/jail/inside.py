@@ -20,8 +20,6 @@ from _encode import DATA, HELD, Room, plain
 
 PLACE = ""  # of the judge's socket; written here by who sends this
 NAMES: dict[str, Any] = {}  # the student's own
-KEPT: dict[str, dict[str, Any]] = {}  # those of before, by the check that kept them
-SYSTEM = {"In", "Out", "get_ipython", "exit", "quit", "open"}  # IPython's own
 THINGS: Any = weakref.WeakValueDictionary()  # so that each is one here too
 local = threading.local()  # each thread, and each rank, has a wire of its own
 
@@ -216,22 +214,6 @@ def described(wanted: list[str], data: list[str]) -> dict[str, Any]:
     return {"names": held}
 
 
-def keep(check: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Remember what every name holds when a check comes."""
-    names = NAMES if names is None else names  # after a restart nobody has asked yet
-    KEPT[check] = {k: v for k, v in names.items() if k not in SYSTEM and k[:1] != "_"}
-    return {"value": None}
-
-
-def back(check: str) -> dict[str, Any]:
-    """Let every name hold what it held when a check came."""
-    if check in KEPT:
-        for name in [k for k in NAMES if k not in SYSTEM and k[:1] != "_"]:
-            del NAMES[name]
-        NAMES.update(KEPT[check])
-    return {"value": None}
-
-
 def failed(e: BaseException) -> dict[str, Any]:
     """Name an error by all that it descends from, and say what it says."""
     kinds = [c for c in type(e).__mro__ if c is not object]
@@ -285,5 +267,5 @@ def _rank(rank: int, message: bytes) -> None:
         os._exit(0)
 
 
-ACTS = {"call": called, "describe": described, "keep": keep, "back": back}
+ACTS = {"call": called, "describe": described}
 ACTS |= {"together": together, "cells": cells, "look": look}

@@ -210,17 +210,14 @@ class Jail:
                 if not self._again() and not asked:
                     raise  # else another cell may be to blame, or what a call began
         if again:
-            self.repeat(source)
+            self.good.append(source)
         return outputs
 
     def several(self, sources: list[str]) -> None:
         """Run cells of which nobody wants to see what they show."""
-        self.tell("cells", sources)
-        self.good += sources
-
-    def repeat(self, source: str) -> None:
-        """Repeat this after a restart, in its turn."""
-        self.good.append(source)
+        if sources:
+            self.tell("cells", sources)
+            self.good += sources
 
     def within(self, seconds: float) -> None:
         """Let what follows compute so many seconds together."""
