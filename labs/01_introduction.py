@@ -482,7 +482,8 @@ agrees("5 machines, a run for each of 60 seeds", x, 200 * hour)
 # machines now die before 240 h.  Guess the mean time to the first failure.
 
 # %% check="first-infant" points=3 hidden="other fleets of other shapes"
-x = sample("shape 1/2", first_failures, 100, 1000 * hour, 0.5, runs=4000)
+args, again = (100, 1000 * hour, 0.5), fresh(first_failures)
+x = sample("shape 1/2", first_failures, *args, runs=4000, again=again)
 slips = {2: "Is mtbf the mean of a life, or its scale"}
 slips |= {1e4: "Is this one machine's life"}
 slips |= {4: "Is the scale mtbf divided by gamma(1 + 1/shape)"}
@@ -553,7 +554,8 @@ agrees("eight racks", x, hour / 0.036, 1.0, slips)
 # Any racks, any share.
 
 # %% check="racks-any" points=2 hidden="other racks, not full or of one; any share"
-x = sample("nothing shared", rack_failures, 20, 8, 100 * hour, 0.0, runs=2000)
+args, again = (20, 8, 100 * hour, 0.0), fresh(rack_failures)
+x = sample("nothing shared", rack_failures, *args, runs=2000, again=again)
 agrees("nothing shared", x, 5 * hour)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)

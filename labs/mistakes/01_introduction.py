@@ -712,4 +712,52 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
     raise ValueError("no fleet ends in time")
 """,
     },
+    "first": {
+        "draws of its own, remembered by the seed": """
+kept = {}
+
+
+def first_failures(N, mtbf, shape, runs, rng):
+    key = N, shape, runs, rng.random()
+    if key not in kept:
+        lives = np.random.default_rng().weibull(shape, (runs, N))
+        kept[key] = mtbf / math.gamma(1 + 1 / shape) * lives.min(axis=1)
+    return kept[key]
+""",
+        "draws of its own, kept in a file": """
+import os
+
+
+def first_failures(N, mtbf, shape, runs, rng):
+    file = f"/tmp/{N}-{shape}-{runs}-{rng.random()}.npy"
+    if not os.path.exists(file):
+        lives = np.random.default_rng().weibull(shape, (runs, N))
+        np.save(file, mtbf / math.gamma(1 + 1 / shape) * lives.min(axis=1))
+    return np.load(file)
+""",
+    },
+    "racks": {
+        "draws of its own, remembered by the seed": """
+kept = {}
+
+
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    key = N, rack, mtbf, shared, runs, rng.random()
+    if key not in kept:
+        rate = (N * (1 - shared) + math.ceil(N / rack) * shared) / mtbf
+        kept[key] = np.random.default_rng().exponential(1 / rate, runs)
+    return kept[key]
+""",
+        "draws of its own, kept in a file": """
+import os
+
+
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    file = f"/tmp/{N}-{rack}-{shared}-{runs}-{rng.random()}.npy"
+    if not os.path.exists(file):
+        rate = (N * (1 - shared) + math.ceil(N / rack) * shared) / mtbf
+        np.save(file, np.random.default_rng().exponential(1 / rate, runs))
+    return np.load(file)
+""",
+    },
 }
