@@ -10,7 +10,7 @@ from typing import Any
 
 import nbclient
 import zmq
-from jupyter_client import AsyncKernelManager
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -47,6 +47,25 @@ SERVE = "__import__('_inside').serve(globals())"
 
 class Lost(TimeoutError):
     """A cell outlived its time or took its kernel with it."""
+
+
+class _Channels(AsyncKernelClient):
+    """Waits no longer than until both channels answer.
+
+    Nothing need be flushed: what was said before has another parent.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Raise RuntimeError where a kernel does not answer."""
+        end = time.monotonic() + (timeout or PATIENCE * 60)
+        while time.monotonic() < end and await self._async_is_alive():
+            self.kernel_info()
+            with contextlib.suppress(queue.Empty):
+                reply = await self.shell_channel.get_msg(timeout=1)
+                await self.iopub_channel.get_msg(timeout=0.2)
+                self._handle_kernel_info_reply(reply)
+                return
+        raise RuntimeError("the kernel does not answer")
 
 
 class _Client(nbclient.NotebookClient):
@@ -100,6 +119,7 @@ class Jail:
         km = AsyncKernelManager()
         km.context.setsockopt(zmq.MAXMSGSIZE, FRAME)
         km.context.setsockopt(zmq.RECONNECT_IVL, -1)  # to what may lie there by then
+        km.client_factory = _Channels
         km._kernel_spec = KernelSpec(
             argv=LAUNCH,
             metadata={

@@ -224,6 +224,12 @@ class JailProvisioner(LocalProvisioner):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    async def wait(self) -> int | None:
+        """Wait for the jail's end; the class above looks ten times a second only."""
+        while self.process and self.process.poll() is None:
+            await asyncio.sleep(0.005)
+        return await super().wait()
+
     async def cleanup(self, restart: bool = False) -> None:
         """Remove the sockets with the kernel."""
         await super().cleanup(restart)
