@@ -124,17 +124,16 @@ def cells() -> list[str]:
 class _Process:
     """A function in a new process.  What it returns of an own class stays there."""
 
-    def __init__(self, name: str, near: "_Process | None" = None) -> None:
+    def __init__(self, name: str, child: "subprocess.Popen[bytes] | None" = None):
         self.name = name
-        if near:
-            self.child = near.child
-            return
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "mlsyscore.harness.calls"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        self.child = child or self._started()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        words = [sys.executable, "-m", "mlsyscore.harness.calls"]
+        pipe = subprocess.PIPE
+        self.child = subprocess.Popen(words, stdin=pipe, stdout=pipe)
         self._send(cells())
+        return self.child
 
     def _send(self, x: Any) -> None:
         assert self.child.stdin is not None
@@ -153,7 +152,7 @@ class _Process:
                 vars(mine).update(vars(theirs))  # as the process has left it
         if not good:
             raise value
-        return _Process(value.name, self) if isinstance(value, _There) else value
+        return _Process(value.name, self.child) if isinstance(value, _There) else value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask(self.name, "", args, kwargs)
@@ -170,8 +169,11 @@ class _Process:
         return lambda *args, **kwargs: self._ask(self.name, part, args, kwargs)
 
     def __del__(self) -> None:
-        if self.child.stdin and sys.getrefcount(self.child) <= 2:
-            self.child.stdin.close()
+        child = self.__dict__.get("child")
+        if child and sys.getrefcount(child) <= 3:  # nobody else asks it anything
+            child.stdin.close()
+            child.stdout.close()
+            child.wait(PATIENCE)
 
 
 class _There:

@@ -1,8 +1,8 @@
 """What stays in the jail is used from outside: classes, generators, functions."""
 
 import itertools
-import threading
 import shutil
+import threading
 
 import numpy as np
 import pytest

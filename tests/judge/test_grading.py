@@ -126,7 +126,10 @@ def test_a_lie_earns_nothing(lab, source):
     [
         ("import os\n    os._exit(1)", "killed its kernel"),
         ("while True: pass", "computed for over 3 s|longer than one check"),
-        ("import os\n    while True: os.fork()", "killed its kernel|longer than one check|computed for"),
+        (
+            "import os\n    while True: os.fork()",
+            "killed its kernel|longer than one check|computed for",
+        ),
         ("return double(x)", "recursion"),
         ("return object()", "no plain data"),
         ("return [double]", r"6, not \[<function of yours>\]"),
@@ -287,9 +290,9 @@ def test_text_too_long_to_set_is_shown_as_it_is():
     assert pages.markdown("<div>" * 10**5).startswith("<pre>&lt;div&gt;&lt;div&gt;")
 
 
-FLOOD = f"""
+FLOOD = """
 from IPython.display import display
-for i in range(100): display({{"application/x-json": "y" * 10**5}}, raw=True)
+for i in range(100): display({"application/x-json": "y" * 10**5}, raw=True)
 """
 
 
