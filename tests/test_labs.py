@@ -8,6 +8,7 @@ import pytest
 
 from autograder import new
 from autograder.__main__ import main
+from autograder.jail import things
 from autograder.judge import evidence
 from autograder.make.chapter import ROOT, chapter
 from autograder.make.roles import exercises, name, role
@@ -67,8 +68,30 @@ def sources(kind, lab, chosen):
 
 @jailed
 @pytest.mark.parametrize("lab", LABS)
-def test_the_solution_earns_every_point(lab):
+def test_the_solution_earns_every_point(lab, monkeypatch):
+    """And where a check gives more than plain data, or times it, there are cheats."""
+    number, again, judge = (
+        things.Things.number,
+        evidence.Grader.again,
+        evidence.Grader.judge,
+    )
+    now, given = [""], set()
+
+    def noted(f):
+        return lambda *a, **k: given.add(now[0]) or f(*a, **k)
+
+    def judging(self, check):
+        now[0] = re.match(r"# \[check: ([a-z0-9-]+)", check)[1]
+        return judge(self, check)
+
+    monkeypatch.setattr(things.Things, "number", noted(number))
+    monkeypatch.setattr(grader, "again", noted(again))
+    monkeypatch.setattr(grader, "judge", judging)
     assert failed(answered({}, lab), lab) == set()
+    lent = {e for e, names in exercises(answered({}, lab)).items() if given & {*names}}
+    cheats = getattr(KNOWN[lab], "CHEATS", {})
+    assert {e for e in lent if len(cheats.get(e, {})) < 2} == set()
+    assert all(len(found) >= 2 for found in cheats.values())
 
 
 @jailed
@@ -109,18 +132,6 @@ def test_each_exercise_has_three_mistakes_and_an_alternative(lab):
     assert set(KNOWN[lab].WRONG) == set(KNOWN[lab].RIGHT) == exercises
     assert all(len(found) >= 3 for found in KNOWN[lab].WRONG.values())
     assert all(KNOWN[lab].RIGHT.values())
-
-
-@pytest.mark.parametrize("lab", LABS)
-def test_a_world_or_a_probe_has_cheats(lab):
-    """Where a check gives more than plain data, or times it, somebody will cheat."""
-    cheats = getattr(KNOWN[lab], "CHEATS", {})
-    given = re.compile(r"\b(fresh|together|lent|made)\(")
-    for exercise, names in exercises(answered({}, lab)).items():
-        cells = {c.id: c.source for c in answered({}, lab).cells}
-        if any(given.search(cells[n]) for n in names):
-            assert len(cheats.get(exercise, {})) >= 2, exercise
-    assert all(len(found) >= 2 for found in cheats.values())
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -165,7 +176,7 @@ def test_a_new_lab_meets_every_rule_before_it_is_written(tmp_path, monkeypatch):
     monkeypatch.setitem(KNOWN, lab, mistakes(lab))
     out = tmp_path / f"notebooks/labs/{lab}.ipynb"
     notebooks.make_lab(tmp_path / f"labs/{lab}.py", out)
-    test_the_solution_earns_every_point(lab)
+    test_the_solution_earns_every_point(lab, monkeypatch)
     test_the_blank_earns_none(lab)
     wrong = KNOWN[lab].WRONG
     for three, shelf in zip(wrong["three"], wrong["shelf"], strict=True):
@@ -176,7 +187,6 @@ def test_a_new_lab_meets_every_rule_before_it_is_written(tmp_path, monkeypatch):
     right = {e: next(iter(KNOWN[lab].RIGHT[e])) for e in ("three", "shelf")}
     test_right_answers_of_another_kind_are_accepted(lab, right)
     test_each_exercise_has_three_mistakes_and_an_alternative(lab)
-    test_a_world_or_a_probe_has_cheats(lab)
     test_the_release_leaks_nothing(lab)
     test_points_are_within_the_design(lab)
     assert "A new lab" in chapter(tmp_path / f"chapters/{lab}.py").cells[0].source
