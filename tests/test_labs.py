@@ -70,11 +70,8 @@ def sources(kind, lab, chosen):
 @pytest.mark.parametrize("lab", LABS)
 def test_the_solution_earns_every_point(lab, monkeypatch):
     """And where a check gives more than plain data, or times it, there are cheats."""
-    number, again, judge = (
-        things.Things.number,
-        evidence.Grader.again,
-        evidence.Grader.judge,
-    )
+    grader, world = evidence.Grader, things.Things
+    number, again, judge = world.number, grader.again, grader.judge
     now, given = [""], set()
 
     def noted(f):
@@ -84,7 +81,7 @@ def test_the_solution_earns_every_point(lab, monkeypatch):
         now[0] = re.match(r"# \[check: ([a-z0-9-]+)", check)[1]
         return judge(self, check)
 
-    monkeypatch.setattr(things.Things, "number", noted(number))
+    monkeypatch.setattr(world, "number", noted(number))
     monkeypatch.setattr(grader, "again", noted(again))
     monkeypatch.setattr(grader, "judge", judging)
     assert failed(answered({}, lab), lab) == set()
