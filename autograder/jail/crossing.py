@@ -31,7 +31,7 @@ class Line:
         self.things = Things()
         self.ends: dict[int, Any] = {}  # what each rank came to
         self.ranks: dict[int, set[int]] = {}  # the things that each was given
-        self.lock, self.depth = threading.Condition(), 0
+        self.lock, self.depth, self.using = threading.Condition(), 0, 0
         if jail is not None:
             jail.serve = self.serve
 
@@ -63,9 +63,14 @@ class Line:
         """Send a wish; while it is carried out, do what is asked in between."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("what is the student's is called by the check alone")
-        answer = self.jail.tell(*message)
+        answer = self.jail.tell(*message, inside=self.using > 0)
         while isinstance(answer, dict) and "ask" in answer:
-            answer = self.jail.tell(*self.used(answer["ask"]))
+            self.using += 1
+            try:
+                reply = self.used(answer["ask"])
+            finally:
+                self.using -= 1
+            answer = self.jail.tell(*reply, inside=True)
         return answer
 
     def used(self, asked: Any, roots: set[int] | None = None) -> tuple[Any, ...]:

@@ -109,6 +109,7 @@ class Jail:
         self.serve: Callable[[Wire, Any], None] = lambda wire, hello: None
         self.good: list[str] = []
         self.asked = False  # since the kernel started: a call may have left much behind
+        self.owing = False  # one side an answer: who was interrupted is out of step
         self.spent = 0.0  # seconds that kernels before this one have computed
         self.end = time.monotonic() + PATIENCE * together
         self.until = self.end
@@ -158,7 +159,8 @@ class Jail:
 
         Say whether there was one: then who died last may be innocent.
         """
-        place, patience, guilty, self.asked = 0, 0.0, False, False
+        place, patience, guilty = 0, 0.0, False
+        self.asked = self.owing = False
         self.close()
         self._launch()
         while place < len(self.good) and time.monotonic() < self.end:
@@ -207,7 +209,7 @@ class Jail:
 
     def _ready(self) -> None:
         """Raise Lost where no time is left; start anew after a kill that came late."""
-        if self.launched.why or self.launched.process is None:
+        if self.launched.why or self.launched.process is None or self.owing:
             self._again()
         now = time.monotonic()
         spent = self.spent + self._computed()
@@ -251,15 +253,21 @@ class Jail:
         if hasattr(self.launched, "renew"):
             self.launched.renew()
 
-    def tell(self, *message: Any) -> Any:
-        """Send the kernel a message of ours; return what it answers."""
-        self._ready()
+    def tell(self, *message: Any, inside: bool = False) -> Any:
+        """Send the kernel a message of ours; return what it answers.
+
+        inside: it waits for this, since it has asked us something itself.
+        """
+        if not inside:
+            self._ready()
         try:
             wire = self.wire or self._wire()
+            self.asked = self.owing = True
             wire.send(*message)
-            self.asked = True
             self._patient(wire)
-            return wire.read(min(self.until, self.end))
+            answer = wire.read(min(self.until, self.end))
+            self.owing = isinstance(answer, dict) and "ask" in answer
+            return answer
         except TimeoutError:
             late = Lost("this ran or waited longer than one check may")
             lost = Lost(self._why()) if self.launched.why else late

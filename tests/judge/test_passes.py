@@ -180,3 +180,38 @@ def test_a_mutable_answer_that_a_hidden_part_changes_is_only_its_own(lab):
     note = "def one(x):\n    if x < 0: calls.append(x)\n    return x + 1\ncalls = []"
     found = said(ran(lab, {"one": note, "list": "calls = calls"}))
     assert set(found) == {"list-empty"}
+
+
+OUT_OF_STEP = """# %%
+class Slow:
+    def work(self):
+        for _ in range(10**9):
+            pass
+
+# %% answer="f"
+def f(slow):
+    return slow.work()
+
+# %% check="f-one" points=1
+assert f(Slow()) == 1
+
+# %% answer="g"
+def g(x):
+    return x + 1
+
+# %% check="g-one" points=1
+assert g(1) == 2
+### BEGIN HIDDEN TESTS
+assert g(2) == 3
+### END HIDDEN TESTS
+"""
+
+
+def test_who_was_interrupted_in_the_middle_of_a_call_costs_only_itself(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(evidence, "CELL", 1.0)
+    (tmp_path / "01_lab.py").write_text(OUT_OF_STEP)
+    lab = instructor(tmp_path / "01_lab.py")
+    said = [o[0].evalue for o in evidence.run(lab, lab) if o]
+    assert said == ["this check computed for over 1 s on your answer"]
