@@ -267,16 +267,19 @@ def test_outputs_are_shown_as_text_and_ask_nobody_for_anything(course):
     assert 'src="data:image/png;base64,iVBORw0KGgo="' in html
 
 
-def test_what_a_hidden_check_sent_is_not_shown_by_a_later_cell(course):
+def test_what_only_the_instructor_hears_is_not_on_the_page(course):
     nb = classroom.read(course, "autograded", "bob")
     for place, word in [(0, "before"), (len(nb.cells), "after")]:
         shown = [new_output("stream", text=f"printed {word}")]
         nb.cells.insert(place, new_code_cell("print(seen)", outputs=shown))
+    (check,) = (c for c in nb.cells if c.get("id") == "double-any")
+    told = new_output("stream", name="stderr", text="for the instructor: it was 4711")
+    check.outputs = [*check.outputs, told]
     classroom.put(nb, course, "autograded", "bob")
     html = report.feedback(LAB, course, "bob").read_text()
+    assert "4711" not in html
     assert "printed before" in html
-    assert "printed after" not in html
-    assert "ran after a hidden check" in html
+    assert "printed after" in html  # before any hidden part ran
 
 
 def test_the_former_page_stays_where_nbgrader_fails(course):
@@ -380,7 +383,9 @@ def test_from_release_to_report_by_the_command_line(tmp_path, capsys):
         found = [(r["student"], r["points"]) for r in csv.DictReader(file)]
     assert found == [("ada", "4"), ("bob", "1"), ("zoe", "")]
     html = page(course, "bob").read_text()
-    assert "double-any ✗ failed 0 of 3 double(5) is 10" in text(html)
+    said = "double-any ✗ failed 0 of 3 a hidden case of this check fails"
+    assert said in text(html)
+    assert "double(5)" not in html
     assert "SECRET" not in html
     said = capsys.readouterr().out
     for name in (".csv", "-canvas.csv", "-moodle.csv", "-items.html"):

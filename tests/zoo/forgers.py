@@ -784,8 +784,7 @@ def restore(trainer, state):
             ("racks", "rack_failures", RACKS),
         ):
             source = KEEPS_CHANCE.format(name=name, args=args, body=body)
-            earns = {"first": ("first-infant",), "racks": ("racks-any",)}[exercise]
-            some.append(Forgery("keeps", FLEET, exercise, PLACES[what] + source, earns))
+            some.append(Forgery("keeps", FLEET, exercise, PLACES[what] + source))
     for draw in DRAWS.values():
         some += [
             Forgery("draws a grid", FLEET, "first", GRID.format(draw=draw)),
