@@ -6,12 +6,15 @@
 
 Inside ``mlsyscore`` every quantity is SI: seconds, bytes, FLOP, joules, kilograms,
 dollars and their ratios.  The aliases (``Seconds``, ``Bytes``, ...) are plain floats;
-they state units, and ``tests/test_units.py`` rescales these to prove each law.
+they state units, and ``tests/test_units.py`` rescales these to prove each law.  What
+has no unit, and where a law holds, is in ``ranges``.
 """
 
 from typing import Annotated, Any
 
 import numpy as np
+
+from .ranges import FROM_0, Fraction, Ratio  # noqa: F401  moving
 
 # -- numbers to multiply by; prefixes are decimal unless they end in iB ------
 ns, us, ms, second = 1e-9, 1e-6, 1e-3, 1.0
@@ -27,61 +30,29 @@ Wh, kWh, MWh, GWh = 3.6e3, 3.6e6, 3.6e9, 3.6e12
 gram, kilogram, tonne = 1e-3, 1.0, 1e3
 litre, dollar, million = 1e-3, 1.0, 1e6
 
-# -- names to annotate with: the unit, then the range where one is meant ------
-Seconds = Annotated[float, "s"]
-PerSecond = Annotated[float, "1/s"]
-Bytes = Annotated[float, "B"]
-BytesPerSecond = Annotated[float, "B/s"]
-Flop = Annotated[float, "FLOP"]
-FlopPerSecond = Annotated[float, "FLOP/s"]
-FlopPerByte = Annotated[float, "FLOP/B"]
-BytesPerFlop = Annotated[float, "B/FLOP"]
-Joules = Annotated[float, "J"]
-JoulesPerByte = Annotated[float, "J/B"]
-JoulesPerFlop = Annotated[float, "J/FLOP"]
-Watts = Annotated[float, "J/s"]
-Kilograms = Annotated[float, "kg"]
-KilogramsPerSecond = Annotated[float, "kg/s"]
-KilogramsPerJoule = Annotated[float, "kg/J"]
-Dollars = Annotated[float, "$"]
-DollarsPerSecond = Annotated[float, "$/s"]
-DollarsPerByte = Annotated[float, "$/B"]
-DollarsPerByteSecond = Annotated[float, "$/B/s"]
-DollarsPerJoule = Annotated[float, "$/J"]
-DollarsPerKilogram = Annotated[float, "$/kg"]
-CubicMetres = Annotated[float, "m3"]
-Ratio = Annotated[float, "1"]
-Fraction = Annotated[float, "1", (0.0, 1.0)]
-
-
-def every(condition: Any) -> bool:
-    """Say whether a comparison holds everywhere; quick for plain numbers.
-
-    >>> every(3 > 2), every(np.array([3, 1]) > 2), every(float("nan") > 2)
-    (True, False, False)
-    """
-    return condition if condition is True else bool(np.all(condition))
-
-
-def positive(*amounts: Any) -> None:
-    """Raise ValueError unless every amount is above 0; NaN is not."""
-    for x in amounts:
-        if not every(x > 0):
-            raise ValueError(f"needs something above 0, not {x}")
-
-
-def share(*shares: Any) -> None:
-    """Raise ValueError unless every share lies between 0 and 1, ends included."""
-    for x in shares:
-        if not (every(x >= 0) and every(x <= 1)):
-            raise ValueError(f"a share lies between 0 and 1, not at {x}")
-
-
-def count(*counts: Any) -> None:
-    """Raise ValueError unless every count or factor is 1 or more."""
-    for n in counts:
-        if not every(n >= 1):
-            raise ValueError(f"needs 1 or more, not {n}")
+# -- names to annotate with: a unit, and 0 or more of it -------------------------
+Seconds = Annotated[float, "s", FROM_0]
+PerSecond = Annotated[float, "1/s", FROM_0]
+Bytes = Annotated[float, "B", FROM_0]
+BytesPerSecond = Annotated[float, "B/s", FROM_0]
+Flop = Annotated[float, "FLOP", FROM_0]
+FlopPerSecond = Annotated[float, "FLOP/s", FROM_0]
+FlopPerByte = Annotated[float, "FLOP/B", FROM_0]
+BytesPerFlop = Annotated[float, "B/FLOP", FROM_0]
+Joules = Annotated[float, "J", FROM_0]
+JoulesPerByte = Annotated[float, "J/B", FROM_0]
+JoulesPerFlop = Annotated[float, "J/FLOP", FROM_0]
+Watts = Annotated[float, "J/s", FROM_0]
+Kilograms = Annotated[float, "kg", FROM_0]
+KilogramsPerSecond = Annotated[float, "kg/s", FROM_0]
+KilogramsPerJoule = Annotated[float, "kg/J", FROM_0]
+Dollars = Annotated[float, "$", FROM_0]
+DollarsPerSecond = Annotated[float, "$/s", FROM_0]
+DollarsPerByte = Annotated[float, "$/B", FROM_0]
+DollarsPerByteSecond = Annotated[float, "$/B/s", FROM_0]
+DollarsPerJoule = Annotated[float, "$/J", FROM_0]
+DollarsPerKilogram = Annotated[float, "$/kg", FROM_0]
+CubicMetres = Annotated[float, "m3", FROM_0]
 
 
 def si(x: float, unit: str = "") -> str:
@@ -95,3 +66,29 @@ def si(x: float, unit: str = "") -> str:
         if abs(x) >= 10.0**exponent:
             return f"{x / 10.0**exponent:.3g} {prefix.strip()}{unit}"
     return f"{x:.3g} {unit}"
+
+
+def every(condition: Any) -> bool:
+    """Going."""
+    return condition if condition is True else bool(np.all(condition))
+
+
+def positive(*amounts: Any) -> None:
+    """Going."""
+    for x in amounts:
+        if not every(x > 0):
+            raise ValueError(f"needs something above 0, not {x}")
+
+
+def share(*shares: Any) -> None:
+    """Going."""
+    for x in shares:
+        if not (every(x >= 0) and every(x <= 1)):
+            raise ValueError(f"a share lies between 0 and 1, not at {x}")
+
+
+def count(*counts: Any) -> None:
+    """Going."""
+    for n in counts:
+        if not every(n >= 1):
+            raise ValueError(f"needs 1 or more, not {n}")

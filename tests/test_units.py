@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import mlsyscore
+from mlsyscore import ranges
 
 SCALE = {"s": 3.1, "B": 7.3, "FLOP": 0.17, "J": 0.61, "kg": 5.9, "$": 11.3}
 SCALE |= {"m3": 2.3, "K": 1.7, "A": 0.41, "1": 1.0}
-NO_LAWS = {"units", "catalog", "processes", "checks"}
+NO_LAWS = {"units", "ranges", "elementwise", "catalog", "processes", "checks"}
 
 
 def factor(unit):
@@ -23,15 +24,17 @@ def factor(unit):
 
 
 def sample(name, hint, scaled, seed):
-    """Draw a value of the annotated type; in the other units when scaled."""
+    """Draw a value of the annotated type and range; in the other units when scaled."""
     rng = random.Random(f"{name} {seed}")
-    if hint is int:
-        return rng.randint(1, 16)
+    within = ranges.span(hint)
     if hint is bool:
         return rng.random() < 0.5
-    if get_origin(hint) is Annotated:
-        kind, unit, *interval = get_args(hint)
-        low, high = interval[0] if interval else (0.5, 9.0)
+    if within:
+        kind, unit = ranges.kind(hint), get_args(hint)[1] if get_args(hint) else "1"
+        low = max(within.low, 1 if kind is int else 0.5 if within.high > 1 else 0)
+        high = min(within.high, low + (15 if kind is int else 8.5))
+        if kind is int:
+            return rng.randint(int(low), int(high))
         x = [rng.uniform(low, high) for _ in range(1 if kind is float else 5)]
         x = x[0] if kind is float else np.array(x)
         return x * factor(unit) if scaled else x
