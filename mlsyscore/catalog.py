@@ -1,13 +1,28 @@
 """Things with their numbers: condition and source on the line.
 
-Rates are dense, per chip; links per direction and per device.  Start-up times alpha
+Rates are dense, per chip; links per direction and per device.  Prefixes are decimal;
+only a chip's memory is binary, as vendors make it.  Start-up times alpha
 are the book's conventions, not measurements: 0.5 us NVLink, 1.5 us InfiniBand,
 5 us RoCE.  Mean power, prices and grids drift: each line says when it was true.
 """
 
 from .compute import Accelerator, Coolant, Transformer
 from .network import Link
-from .units import GB, TB, TFLOP, Gbps, dollar, gram, hour, kWh, month, second, us, watt
+from .units import (
+    GB,
+    TB,
+    TFLOP,
+    Gbps,
+    GiB,
+    dollar,
+    gram,
+    hour,
+    kWh,
+    month,
+    second,
+    us,
+    watt,
+)
 
 # rates: NVIDIA's datasheets, halved where they print both directions together
 NVLINK3 = Link(0.5 * us, 300 * GB / second)  # A100 SXM: 600 GB/s both ways
@@ -19,14 +34,16 @@ ROCE_100G = Link(5 * us, 100 * Gbps)  # RoCE v2 on 100 Gb/s Ethernet
 ROCE_400G = Link(5 * us, 400 * Gbps)  # RoCE v2 on 400 Gb/s Ethernet
 PCIE5 = 64 * GB / second  # x16, one way, before encoding (63 after): PCI-SIG 5.0
 
-# chips, dense, SXM, TDP: NVIDIA's datasheets; *_FP8 is the same chip at that precision
-V100 = Accelerator(125 * TFLOP, 0.9 * TB, 32 * GB, 300 * watt)  # SXM2, fp16 tensor
-T4 = Accelerator(65 * TFLOP, 0.32 * TB, 16 * GB, 70 * watt)  # fp16 tensor
-A100 = Accelerator(312 * TFLOP, 2.039 * TB, 80 * GB, 400 * watt)  # SXM 80 GB, bf16
-H100 = Accelerator(989 * TFLOP, 3.35 * TB, 80 * GB, 700 * watt)  # SXM5, bf16
-H100_FP8 = Accelerator(1979 * TFLOP, 3.35 * TB, 80 * GB, 700 * watt)  # SXM5, fp8
-H200 = Accelerator(989 * TFLOP, 4.8 * TB, 141 * GB, 700 * watt)  # SXM, bf16
-B200 = Accelerator(2250 * TFLOP, 8 * TB, 180 * GB, 1000 * watt)  # SXM, bf16
+# chips, dense, SXM, TDP: NVIDIA's datasheets; *_FP8 is the same chip at that precision.
+# Their "GB" of memory are GiB: nvidia-smi shows 81,559 MiB for 80; a driver keeps
+# up to 1 %, and a T4's error correction 1/16.
+V100 = Accelerator(125 * TFLOP, 0.9 * TB, 32 * GiB, 300 * watt)  # SXM2, fp16 tensor
+T4 = Accelerator(65 * TFLOP, 0.32 * TB, 16 * GiB, 70 * watt)  # fp16 tensor
+A100 = Accelerator(312 * TFLOP, 2.039 * TB, 80 * GiB, 400 * watt)  # SXM 80 GB, bf16
+H100 = Accelerator(989 * TFLOP, 3.35 * TB, 80 * GiB, 700 * watt)  # SXM5, bf16
+H100_FP8 = Accelerator(1979 * TFLOP, 3.35 * TB, 80 * GiB, 700 * watt)  # SXM5, fp8
+H200 = Accelerator(989 * TFLOP, 4.8 * TB, 141 * GiB, 700 * watt)  # SXM, bf16
+B200 = Accelerator(2250 * TFLOP, 8 * TB, 180 * GiB, 1000 * watt)  # SXM, bf16
 
 # parameters and shape: each model's own paper
 GPT2_XL = Transformer(1_500_000_000, 48, 1600, 25, 25)  # Radford et al. (2019)
