@@ -79,15 +79,6 @@ def test_decode_reads_weights_until_the_batch_reaches_the_ridge():
     assert compute.decode_floor(P, H100, 0.5) == pytest.approx(floor / 4)
 
 
-def test_training_state_is_what_the_arrays_hold():
-    half, full = np.zeros(1000, np.float16), np.zeros(1000, np.float32)
-    held = [half, half, full, full, full]  # weight, gradient; master, two moments
-    assert compute.training_state(1000) == sum(x.nbytes for x in held)
-    assert Transformer(1, 1, 1, 1, 1).P == 1
-    # 7.5e9 parameters: 120 GB (ZeRO, arXiv 1910.02054, table 1, no sharding)
-    assert compute.training_state(7_500_000_000) == pytest.approx(120 * GB)
-
-
 def ring_bytes(x):
     """Pass chunks round a ring until all hold the sum; return rank 0's bytes sent."""
     N, sent = len(x), 0
@@ -182,9 +173,9 @@ def ledger(u, hours=26_280):
 
 
 def test_owning_breaks_even_where_the_ledgers_meet():
-    u = compute.breakeven_utilisation(350_000.0, 32.0 * 26_280, 0.645 * 26_280)
+    u = compute.break_even_utilisation(350_000.0, 32.0 * 26_280, 0.645 * 26_280)
     assert optimize.bisect(ledger, 0.01, 1) == pytest.approx(u, abs=1 / 26_280)
-    assert compute.breakeven_utilisation(1.0, 4.0) == 0.25  # a quarter of the hours
+    assert compute.break_even_utilisation(1.0, 4.0) == 0.25  # a quarter of the hours
 
 
 def test_arrays_broadcast():
@@ -193,12 +184,12 @@ def test_arrays_broadcast():
     def laws(x, N):
         yield compute.roofline(x, 2.0, Accelerator(1.0, 4.0, 1.0, 1.0))
         yield compute.attainable(compute.intensity(x, 2.0), H100)
-        yield compute.decode_floor(N, H100, x) + compute.training_state(N, x)
+        yield compute.decode_floor(N, H100, x)
         yield compute.allreduce_traffic(compute.activation_payload(N, 2, 3, x), N)
         yield Coolant(0.4, 0.2).volume_flow(x, 5.0)
         yield compute.voltage_droop(3.0, compute.current_step(x, 2.0), x)
         yield compute.delivered_time(x, x, 0.5, [0.1, 0.2])
-        yield compute.breakeven_utilisation(x, 4.0, x)
+        yield compute.break_even_utilisation(x, 4.0, x)
 
     each = [list(laws(float(y), int(n))) for y, n in zip(x, N, strict=True)]
     assert np.allclose(np.array(list(laws(x, N))).T, each)
@@ -221,8 +212,8 @@ def test_arrays_broadcast():
         lambda: compute.delivered_time(1, 1, 1, [0.1, 1]),
         lambda: compute.delivered_time(1, 1, 1, [-0.1]),
         lambda: compute.delivered_time(1, math.nan, 1),
-        lambda: compute.breakeven_utilisation(1, 1, 1),
-        lambda: compute.breakeven_utilisation(1, math.nan),
+        lambda: compute.break_even_utilisation(1, 1, 1),
+        lambda: compute.break_even_utilisation(1, math.nan),
     ],
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):

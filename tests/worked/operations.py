@@ -5,7 +5,7 @@ A year is 8,760 h and a month 730 h, as the book counts both.
 
 from mlsyscore import operations as ops
 from mlsyscore.catalog import ELECTRICITY, RENTED_GPU_HOUR
-from mlsyscore.compute import breakeven_utilisation
+from mlsyscore.compute import break_even_utilisation
 from mlsyscore.units import day, dollar, hour, minute, watt
 
 from . import Row
@@ -26,7 +26,7 @@ SAVED = 20 * hour / MONTH  # of an engineer, per model
 def breakeven(owned, rent):
     """Over the three years that both calculations take."""
     life = 3 * YEAR
-    return breakeven_utilisation(owned.total(0, life), rent * life, owned.use * life)
+    return break_even_utilisation(owned.total(0, life), rent * life, owned.use * life)
 
 
 ROWS = [
