@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from .units import Seconds, count
+from .units import Seconds
 
 _calls = itertools.count()
 
@@ -26,7 +26,8 @@ def run(f: Callable[..., Any], N: int, *args: Any, timeout: Seconds = 60.0) -> A
     Under torchrun nothing is forked: the first N of its processes call f, on however
     many machines, and every process gets the list.  ValueError if there are fewer.
     """
-    count(N)
+    if N < 1:
+        raise ValueError(f"needs 1 process or more, not {N}")
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         return _join(f, N, args, timeout)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,13 @@
-"""Every public law, the arguments that its annotations allow, and those at their edge."""
+"""Every public law, and arguments for it: ordinary ones, and those at an edge."""
 
-import dataclasses
+import csv
 import importlib
 import inspect
 import itertools
 import pkgutil
 import random
+from functools import cache
+from pathlib import Path
 from typing import get_type_hints
 
 import numpy as np
@@ -121,20 +123,29 @@ def domain(f, asked, i, seed):
     return found
 
 
-def table():
-    """Rows of (law, argument, what it takes, what only spoils the result)."""
-    callables = [(name, f, asked) for name, f, asked in laws()]
-    callables += [(name, cls, hints(cls)) for name, cls in things()]
-    for name, f, asked in callables:
-        asked = {k: h for k, h in asked.items() if k != "return"}
-        for i, (argument, hint) in enumerate(asked.items()):
-            if ranges.span(hint):
-                found = domain(f, list(asked.values()), i, f"{name} {argument}")
-                row = [name, argument]
-                for what in ("taken", "no result"):
-                    row.append(" ".join(p for p, v in found.items() if v == what))
-                yield row
+@cache
+def callables():
+    """Everything that takes numbers: laws, and things to make; its arguments' hints."""
+    found = {name: (law, asked) for name, law, asked in laws()}
+    found |= {name: (cls, hints(cls)) for name, cls in things()}
+    for name, (f, asked) in found.items():
+        found[name] = f, {k: h for k, h in asked.items() if k != "return"}
+    return found
 
 
-def fields(cls):
-    return [f.name for f in dataclasses.fields(cls)]
+def rows(name):
+    """A row for each number: law, argument, what it takes, what has no result."""
+    f, asked = callables()[name]
+    for i, (argument, hint) in enumerate(asked.items()):
+        if ranges.span(hint):
+            found = domain(f, list(asked.values()), i, f"{name} {argument}")
+            row = [name, argument]
+            for what in ("taken", "no result"):
+                row.append(" ".join(p for p, v in found.items() if v == what))
+            yield row
+
+
+if __name__ == "__main__":
+    with Path(__file__).with_name("domains.csv").open("w", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerows(row for name in callables() for row in rows(name))

@@ -16,10 +16,10 @@ CHIPS = {
     "B200": (2250, 180, 8.0, 1000),
 }
 # nvidia-smi's total in MiB: github.com/modal-labs/modal-client/pull/2797 (H100, A100,
-# T4), Wan-Video/Wan2.1/issues/5 (V100), NVIDIA/TensorRT-LLM/issues/10278 (B200); for
-# H200 what CUDA reports on one, 139.8 GiB.  A T4 spends 1/16 on error correction.
+# T4), Wan-Video/Wan2.1/issues/5 (V100), NVIDIA/TensorRT-LLM/issues/10278 (B200); the
+# H200's is in many public logs.  A T4 spends 1/16 on error correction.
 REPORTED = {"V100": 32768, "T4": 15360 * 16 / 15, "A100": 81920, "H100": 81559}
-REPORTED |= {"H200": 139.8 * 1024, "B200": 183359}
+REPORTED |= {"H200": 143771, "B200": 183359}
 # tensor cores, multiply-adds a clock in each, boost clock in GHz; memory bus in bits,
 # Gb/s a pin: NVIDIA's white papers on Volta, Turing, Ampere (GA100) and Hopper (GH100)
 PARTS = {

@@ -8,10 +8,11 @@ import random
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
+import pint
 import pytest
 
 import mlsyscore
-from mlsyscore import ranges
+from mlsyscore import ranges, units
 
 SCALE = {"s": 3.1, "B": 7.3, "FLOP": 0.17, "J": 0.61, "kg": 5.9, "$": 11.3}
 SCALE |= {"m3": 2.3, "K": 1.7, "A": 0.41, "1": 1.0}
@@ -89,3 +90,42 @@ def test_law_has_the_units_it_claims(law, thing):
         scaled = law(*(sample(k, h, True, seed) for k, h in hints.items()))
         return agree(result, plain, scaled)
     pytest.fail("200 draws and none accepted: state the range in the annotation")
+
+
+# name in mlsyscore.units: the same in pint's words, and the SI unit that it is held in
+KNOWN = {
+    "second": "ns us ms second minute hour day week",
+    "byte": "KB MB GB TB PB KiB MiB GiB TiB bit",
+    "byte/second": "Mbps Gbps Tbps",
+    "joule": "pJ nJ uJ mJ Wh kWh MWh GWh",
+    "watt": "uW mW watt kW MW GW",
+    "kilogram": "gram kilogram tonne",
+    "meter**3": "litre",
+}
+PINT = {"KB": "kilobyte", "Mbps": "megabit/second", "Gbps": "gigabit/second"}
+PINT |= {"Tbps": "terabit/second", "tonne": "metric_ton"}
+COUNTS = {"GFLOP": "giga", "TFLOP": "tera", "PFLOP": "peta", "EFLOP": "exa"}
+COUNTS |= {"million": "mega", "dollar": ""}
+
+
+def test_every_unit_is_pints():
+    registry, seen = pint.UnitRegistry(), set(COUNTS) | {"year", "month"}
+    for base, names in KNOWN.items():
+        for name in names.split():
+            theirs = registry.Quantity(1, PINT.get(name, name)).to(base).magnitude
+            assert getattr(units, name) == pytest.approx(theirs, rel=1e-15), name
+            seen.add(name)
+    for name, prefix in COUNTS.items():
+        theirs = registry.Quantity(1, f"{prefix}meter").to("meter").magnitude
+        assert getattr(units, name) == theirs, name
+    assert units.year == registry.Quantity(1, "julian_year").to("second").magnitude
+    assert units.month == units.year / 12
+    assert {k for k, v in vars(units).items() if isinstance(v, float)} == seen
+
+
+def test_a_number_with_a_prefix_reads_back():
+    said = {2e18: "2 E", 3.4e15: "3.4 P", 5e12: "5 T", 7e9: "7 G", 1e6: "1 M"}
+    said |= {1e3: "1 k", 12.3456: "12.3 ", 0.5: "500 m", 2e-6: "2 µ", 3e-9: "3 n"}
+    said |= {-4e6: "-4 M", 5e-10: "5e-10 ", 0.0: "0 ", 999.9: "1 k", 1e21: "1e+03 E"}
+    assert {x: units.si(x, "B") for x in said} == {x: t + "B" for x, t in said.items()}
+    assert units.si(1500) == "1.5 k"
