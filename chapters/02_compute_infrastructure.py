@@ -33,6 +33,7 @@ from mlsyscore import catalog, compute
 from mlsyscore.catalog import AIR, GPT3, H100, LLAMA3_70B, NDR, NVLINK4, V100, WATER
 from mlsyscore.compute import Accelerator
 from mlsyscore.compute import allreduce_traffic as sent
+from mlsyscore.training import State
 from mlsyscore.units import GB, MW, TB, TFLOP, hour, kW, litre, month, ms, ns, us
 
 plt.style.use("mlsyscore.figures")
@@ -177,7 +178,7 @@ if get_ipython():
 # 1910.02054, section 3.1).
 
 # %%
-state = compute.training_state(GPT3.P)
+state = State().zero(GPT3.P, d=1, stage=0)
 for N in (8, 128):
     print(f"175B over {N}: {state / N / GB:.1f} GB of state each", end="; ")
 print(f"all {state / TB:.1f} TB")
@@ -716,7 +717,7 @@ assert np.isclose(decode(1, H100), compute.decode_floor(LLAMA3_70B.P, H100))
 assert np.isclose(flow(100 * kW, 15, AIR), AIR.volume_flow(100 * kW, 15))
 dI = compute.current_step(300, 0.8)
 assert np.isclose(droop(us), compute.voltage_droop(50e-12, dI, us))
-law = compute.breakeven_utilisation(350_000, rent * 27 * month, use * 27 * month)
+law = compute.break_even_utilisation(350_000, rent * 27 * month, use * 27 * month)
 assert np.isclose(needed, law)
 lost = compute.delivered_time(1.0, 0.45, 0.56, (0.03, 0.1, 0.05))
 assert np.isclose(T_peak / shares[-1], T_peak * lost)

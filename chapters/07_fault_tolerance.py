@@ -211,7 +211,7 @@ print(f"three missed heartbeats of 5 s, 2 s patience: {window - 5} to {window} s
 
 # %%
 worth = 10_000 * catalog.GPU_HOUR * minute * day / FULL
-even = reliability.hot_spare_breakeven(8, 10_000, FULL)
+even = reliability.hot_spare_break_even(8, 10_000, FULL)
 print(f"${8 * catalog.GPU_HOUR * day:.0f} a day; a minute less for each stop", end=" ")
 print(f"is worth ${worth:,.0f} a day; even at {even:.1f} s")
 

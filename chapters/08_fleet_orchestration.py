@@ -596,7 +596,7 @@ for plan, (X_0, X_1, pause, early, late) in PLANS.items():
     rates = X_0 / hour, X_1 / hour, pause * minute
     epochs, hours = orc.resized_work(24 * hour, 4 * hour, *rates), 4 * early + 20 * late
     print(f"{plan}: {epochs:.1f} epochs, {epochs / hours:.4f} a GPU hour")
-limit = orc.resize_breakeven(20 * hour, 1 / hour, 1.8 / hour) / hour
+limit = orc.resize_break_even(20 * hour, 1 / hour, 1.8 / hour) / hour
 print(f"to grow would still pay with a pause of {limit:.1f} h")
 for load in (0.45, 0.9):
     smaller, rigid = study(load, fifo, elastic).total, seen["FIFO", load].total

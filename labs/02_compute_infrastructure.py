@@ -839,7 +839,7 @@ must_raise("use costs more than rent", ValueError, verdict, [1.0, 1.0], dear)
 flat, M = {"price": 59.8e6, "keep": 0.0, "fixed": 1.5e6 / (12 * month)}, 36
 flat |= {"use": 500 / hour, "rent": 4096 / hour, "hours": 1.0, "interest": 0.0}
 bills = [M * month * flat[k] for k in ("fixed", "rent", "use")]
-want = compute.breakeven_utilisation(flat["price"] + bills[0], *bills[1:])
+want = compute.break_even_utilisation(flat["price"] + bills[0], *bills[1:])
 close("a flat path", verdict([1.0] * M, flat)["factor"], want, show=False)
 for path, use in [([0.0] * 12, 0.0), ([0.5] * 12, 2 * flat["rent"])]:
     must_raise("no factor helps", ValueError, verdict, path, flat | {"use": use})

@@ -731,7 +731,7 @@ def verdict(path, deal):
     where = np.where(balance(path, deal) >= 0)[0] + 1
     return {
         "month": where[0] if len(where) else None,
-        "factor": compute.breakeven_utilisation(fixed, rent, use),
+        "factor": compute.break_even_utilisation(fixed, rent, use),
     }
 """,
         "an error of its own, and exact numbers": """
