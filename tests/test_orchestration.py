@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from fractions import Fraction
 
 import networkx as nx
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from mlsyscore import orchestration as orc
 from mlsyscore import queues as qu
+from mlsyscore.ranges import FIRST
 from mlsyscore.reliability import segment_time
 from mlsyscore.units import day, dollar, hour, minute
 
@@ -30,6 +32,24 @@ def test_as_many_jobs_start_as_a_packer_places(free, g):
     assert orc.placements(free, g) == jobs
     idle = [orc.stranded(G, g) * G for G in free if G]
     assert sum(free) - g * jobs == pytest.approx(sum(idle))
+
+
+@pytest.mark.parametrize(
+    ("G", "g"), [(10**15 + 1, 10**15), (3 * 10**20 + 7, 3), (8, 9), (10**12, 7), (1, 1)]
+)
+def test_stranded_is_right_to_the_last_digit_for_a_sliver_of_a_node(G, g):
+    exact = 1 - Fraction(G // g * g, G)
+    assert orc.stranded(G, g) == pytest.approx(float(exact), rel=1e-15, abs=0)
+
+
+def test_jobs_start_by_the_cluster_of_each_row_and_are_whole():
+    free, g = [[8, 8, 3], [7, 7, 7]], np.array([4, 7])
+    each = [pack(row, x) for row, x in zip(free, g, strict=True)]
+    assert orc.placements(free, g).tolist() == each
+    assert orc.placements(free, 8).tolist() == [2, 0]
+    assert orc.placements([8, 3], np.array([2, 3, 9])).tolist() == [5, 3, 0]
+    assert type(orc.placements([8, 3], 2)) is int
+    assert orc.placements([], 2) == 0
 
 
 def test_nineteen_free_devices_may_start_no_job_of_eight():
@@ -59,6 +79,11 @@ def test_dominant_shares_are_level_where_drf_stops():
     assert max(every, key=lambda xy: least(*xy)) == (3, 2)
     shares = orc.dominant_share(np.stack([3 * A, 2 * B]), R)
     assert shares == pytest.approx([12 / 18, 6 / 9])
+    assert orc.dominant_share([0, 0], R) == 0
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        orc.dominant_share([1, 19], R)  # more memory than there is
+    with pytest.raises(ValueError, match=r"\(1,\).*\(2,\)"):
+        orc.dominant_share([1], R)
 
 
 def test_serving_the_largest_factor_first_shares_as_agreed():
@@ -74,6 +99,7 @@ def test_fair_share_has_the_values_that_slurm_documents():
     # share, 0.25 for twice it
     F = orc.fair_share(np.array([0.0, 0.2, 0.4]), 0.2)
     assert pytest.approx([1, 0.5, 0.25]) == F
+    assert orc.fair_share(1, FIRST) == 0
 
 
 def hops(n):
@@ -92,6 +118,15 @@ def test_locality_cost_counts_the_hops_of_every_pair(n):
     assert orc.locality_cost(n, 4, 2) == hops(n)
 
 
+def test_few_far_from_many_are_counted_one_by_one():
+    n = [10**6, 1, 0]
+    assert orc.locality_cost(n, 4, 0) == 4 * 10**6
+    assert orc.locality_cost([n, [1, 1, 1]], 4).tolist() == [
+        10**6 * (10**6 - 1) / 2 + 4 * 10**6,
+        12,
+    ]
+
+
 def test_no_placement_is_nearer_than_the_fullest_racks():
     room = [5, 4, 4, 2]
     every = itertools.product(*(range(r + 1) for r in room))
@@ -105,6 +140,11 @@ def test_no_placement_is_nearer_than_the_fullest_racks():
 def test_a_policy_does_the_work_of_devices_not_bought():
     bought = next(x for x in range(10_000) if (10_000 + x) * 0.5 >= 10_000 * 0.8)
     assert orc.raw_equivalent(10_000, 0.5, 0.8) == pytest.approx(bought)
+    assert orc.raw_equivalent(10_000, 0.8, 0.6) == pytest.approx(-2_500)
+    before, after = 0.7, 0.7 + 1e-13  # a gain of one device in 7e12
+    exact = (Fraction(after) - Fraction(before)) / Fraction(before)
+    law = orc.raw_equivalent(1, before, after)
+    assert law == pytest.approx(float(exact), rel=1e-12)
     busy = np.random.default_rng(0).random((1_000, 400)) < 0.3
     law = orc.useful_devices(1_000, 0.3)
     assert busy.sum(axis=0).mean() == pytest.approx(law, abs=4 * math.sqrt(210 / 400))
@@ -151,6 +191,15 @@ def test_an_interrupted_job_takes_the_time_of_the_law():
     assert 64 * (wall - 352.8) / wall == pytest.approx(lost, rel=0.01)
 
 
+@pytest.mark.parametrize("lost", [0.0, 1e-9, 0.3, 0.999])
+def test_the_stops_of_the_longer_run_are_those_that_lengthen_it(lost):
+    wall, stops = 1.0, 1.0
+    for _ in range(40_000):  # time added brings stops, which add time
+        stops *= lost
+        wall += stops
+    assert orc.interrupted_time(1.0, 2.0, lost / 2) == pytest.approx(wall, rel=1e-12)
+
+
 def test_spot_costs_what_a_ledger_adds_up_to():
     # checkpoints of 15 min each 2 h, stops 6 h apart on average, restart of 30 min
     p_spot, p_od, tau, T_write, restart = 0.7, 2.0, 2.0, 0.25, 0.5
@@ -173,9 +222,15 @@ def played(T, t, X_0, X_1, pause, dt=1e-3):
 def test_a_resized_job_does_what_a_clock_adds_up():
     law = orc.resized_work(24.0, 4.0, 1.0, 1.8, 0.25)
     assert law == pytest.approx(played(24, 4, 1.0, 1.8, 0.25), rel=1e-3)
-    pause = orc.resize_breakeven(20.0, 1.0, 1.8)
+    pause = orc.resize_break_even(20.0, 1.0, 1.8)
     assert played(24, 4, 1.0, 1.8, pause) == pytest.approx(24, rel=1e-3)
-    assert orc.resize_breakeven(20.0, 1.0, 1.0) == 0
+    assert orc.resize_break_even(20.0, 1.0, 1.0) == 0
+    assert orc.resize_break_even(20.0, 0.0, 1.0) == 20
+    slow, fast = 1.1, 1.1 + 1e-12
+    exact = 20 * (1 - Fraction(slow) / Fraction(fast))
+    assert orc.resize_break_even(20.0, slow, fast) == pytest.approx(
+        float(exact), rel=1e-12
+    )
     assert orc.resized_work(24.0, 20.0, 0.0, 1.0, 4.0) == 0
     assert orc.resized_work(24.0, 0.0, 5.0, 1.0, 0.0) == 24
 
@@ -188,6 +243,7 @@ def test_lending_follows_a_day_until_its_peak():
     lent = np.mean([orc.lendable(400, u / 400, 200) for u in used])
     assert lent / orc.lendable(400, 150 / 400, 200) == pytest.approx(1.39, abs=0.01)
     assert (orc.lendable(10, 1.0), orc.lendable(10, 0.0)) == (0, 10)
+    assert orc.lendable(10, 0.95, 1) == 0
 
 
 def test_a_cluster_does_not_wait_like_one_server():
@@ -223,23 +279,52 @@ def test_arrays_give_what_scalars_give():
     [
         lambda: orc.stranded(8, 0),
         lambda: orc.stranded(0, 8),
+        lambda: orc.stranded(8, 1.5),
         lambda: orc.placements([8], -1),
+        lambda: orc.placements([8, -1], 1),
+        lambda: orc.placements([8, math.nan], 1),
         lambda: orc.dominant_share([1, 1], [8, 0]),
+        lambda: orc.dominant_share([1, -1], [8, 8]),
         lambda: orc.fair_share(1.1, 0.5),
         lambda: orc.fair_share(-0.1, 0.5),
         lambda: orc.fair_share(0.1, 0.0),
+        lambda: orc.fair_share(0.1, 50),
+        lambda: orc.locality_cost([-1, 2], 4),
+        lambda: orc.locality_cost([1, 2], -4),
+        lambda: orc.locality_cost([1, 2], 4, -1),
         lambda: orc.useful_devices(8, math.nan),
+        lambda: orc.useful_devices(-8, 0.5),
         lambda: orc.raw_equivalent(8, 0.0, 0.5),
+        lambda: orc.raw_equivalent(-8, 0.5, 0.6),
+        lambda: orc.raw_equivalent(8, 0.5, 60),
+        lambda: orc.hold_cost(-1, -1.0, 1.0),
+        lambda: orc.hold_cost(1, -1.0, -1.0),
+        lambda: orc.hold_cost(1e200, 1e200, 1.0),
         lambda: orc.scheduling_goodput(0.5, 0.6),
         lambda: orc.scheduling_goodput(0.5, -0.1),
         lambda: orc.scheduling_goodput(1.1, 0.1),
         lambda: orc.spot_cost_ratio(1.0, 2.0, 3.0, 4.0),
+        lambda: orc.spot_cost_ratio(1.0, 0.0, 3.0, 2.0),
+        lambda: orc.spot_cost_ratio(1.0, 2.0, 3.0, 0.0),
+        lambda: orc.spot_cost_ratio(-1.0, -2.0, 3.0, 2.0),
         lambda: orc.interrupted_time(1.0, 2.0, 0.5),
+        lambda: orc.interrupted_time(1.0, 2.0, 0.7),
         lambda: orc.interrupted_time(1.0, -2.0, 0.5),
+        lambda: orc.interrupted_time(1.0, 2.0, -0.5),
+        lambda: orc.interrupted_time(-1.0, 2.0, 0.1),
+        lambda: orc.preemption_tax(-8, -2.0, 0.5),
+        lambda: orc.preemption_tax(8, -2.0, -0.5),
         lambda: orc.resized_work(4.0, 4.0, 1.0, 2.0, 0.1),
         lambda: orc.resized_work(4.0, -1.0, 1.0, 2.0, 0.1),
-        lambda: orc.resize_breakeven(4.0, 2.0, 1.0),
+        lambda: orc.resized_work(4.0, 1.0, 1.0, 2.0, -0.1),
+        lambda: orc.resized_work(4.0, 1.0, -1.0, 2.0, 0.1),
+        lambda: orc.resized_work(4.0, 1.0, 9.0, -2.0, 0.1),
+        lambda: orc.resize_break_even(4.0, 2.0, 1.0),
+        lambda: orc.resize_break_even(4.0, 0.0, 0.0),
+        lambda: orc.resize_break_even(4.0, -1.0, 1.0),
         lambda: orc.lendable(8, -0.5),
+        lambda: orc.lendable(8, 0.5, -1),
+        lambda: orc.lendable(-8, 0.5),
     ],
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):

@@ -127,7 +127,7 @@ ROWS = [
     Row(
         "ElasticResizeDecision",
         "rescale_break_even_h",
-        lambda: orc.resize_breakeven(20 * hour, SMALL, STEP) / hour,
+        lambda: orc.resize_break_even(20 * hour, SMALL, STEP) / hour,
         8.8889,
     ),
     Row("DiurnalServingLending1K", "lent", diurnal, 133),
