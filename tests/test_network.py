@@ -1,5 +1,7 @@
 """The laws of fabrics against graphs, packets and measured messages."""
 
+from decimal import Decimal, localcontext
+from fractions import Fraction
 from itertools import combinations, product
 
 import networkx as nx
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import optimize
 
 from mlsyscore import network as net
 from mlsyscore.catalog import HDR, NDR
@@ -191,9 +194,48 @@ def test_published_messages_between_two_nodes_lie_on_a_line():
     assert fit.alpha == pytest.approx(18 * us, rel=0.1)  # a call, not a wire's 1.5 us
 
 
-def test_a_fit_never_claims_less_than_no_start_up():
-    assert fit_link([MB, 2 * MB], [1 * ms, 2.5 * ms]).alpha == 0.0
+def relative_error(link, n, T):
+    return np.linalg.norm((link.alpha + np.asarray(n) / link.beta) / T - 1)
+
+
+def messages(rng):
+    """Times of a few messages, so noisy that alpha may come out below 0."""
+    n = np.r_[10 ** rng.uniform(2, 6, 3), 10 ** rng.uniform(6, 9, 2)]
+    T = 10 ** rng.uniform(-9, -6) + n / 10 ** rng.uniform(8, 11)
+    return n, T * rng.lognormal(0, 0.3, 5)
+
+
+def test_a_fit_is_the_best_of_all_that_claim_no_less_than_no_start_up():
+    rng, without = np.random.default_rng(4), 0
+    for n, T in (messages(rng) for _ in range(300)):
+        fit = fit_link(n, T)
+        scale = np.linalg.norm([1 / T, n / T], axis=1)
+        _, least = optimize.nnls(np.stack([1 / T, n / T], 1) / scale, np.ones(5))
+        assert relative_error(fit, n, T) == pytest.approx(least, rel=1e-9)
+        without += fit.alpha == 0
+    assert 50 < without < 250  # both kinds were tried
+
+
+def test_a_fit_without_start_up_has_a_bandwidth_of_its_own():
+    # 1 MB in 1 ms, 2 MB in 2.5: the line starts at -0.5 ms with 0.67 GB/s.  Clipped
+    # to 0 it keeps that slope; the best line through 0 has 0.89 GB/s
+    n, T = np.array([1, 2]) * MB, np.array([1, 2.5]) * ms
+    fit, clipped = fit_link(n, T), Link(0.0, 1 * MB / (1.5 * ms))
+    assert fit.alpha == 0.0
+    assert relative_error(fit, n, T) < 0.25 < 0.5 < relative_error(clipped, n, T)
+    found = optimize.minimize_scalar(
+        lambda b: relative_error(Link(0.0, b * GB), n, T), bounds=(0.5, 2)
+    )
+    assert fit.beta == pytest.approx(found.x * GB, rel=1e-5)
     assert fit_link([MB, 2 * MB], [1.0, 1.5]).alpha == pytest.approx(0.5)
+
+
+def test_a_fit_does_not_mind_empty_messages_or_other_units():
+    n = np.array([0.0, 64 * KB, 1 * MB, 1 * GB])
+    for unit in (1e-9, 1.0, 1e15):
+        fit = fit_link(n * unit, NDR.time(n) * 1e6)
+        assert fit.alpha == pytest.approx(NDR.alpha * 1e6)
+        assert fit.beta == pytest.approx(NDR.beta * unit / 1e6)
 
 
 @given(alpha=st.floats(1e-9, 1), beta=st.floats(1, 1e12), more=st.floats(1, 1e6))
@@ -219,22 +261,32 @@ def test_arrays_give_what_their_scalars_give():
 BAD = {
     Link: [(-1 * us, GB), (np.nan, GB), (1 * us, 0), (np.array([1, -1]) * us, GB)],
     fit_link: [([1, 1], [1, 1]), ([1, 2], [2, 1]), ([1, 2], [0, 1])],
-    net.fat_tree_hosts: [(5,), (0,), (4, 0), (np.array([4, 5]),)],
-    net.fat_tree_switches: [(3,), (4, 0)],
-    net.fat_tree_bisection: [(1, GB), (8, GB, 0.5), (8, GB, np.nan)],
-    net.torus_cut: [(5,), (2,), (4, 0)],
+    NDR.time: [(-1.0,), (np.inf,)],
+    net.fat_tree_hosts: [(5,), (0,), (4, 0), (np.array([4, 5]),), (4.5,), (4, 1e9)],
+    net.fat_tree_switches: [(3,), (4, 0), (np.array([4, 5]),)],
+    net.path_switches: [(0,), (1.5,)],
+    net.fat_tree_bisection: [(1, GB), (8, GB, 0.5), (8, GB, np.nan), (8.5, GB)],
+    net.torus_cut: [(5,), (2,), (4, 0), (4, 1e9)],
+    net.torus_diameter: [(0,), (4, 0)],
+    net.dragonfly_groups: [(0,)],
+    net.dragonfly_hosts: [(0,), (np.array([1, 10**5]),)],  # above 2^53: one at a time
+    net.dragonfly_cut: [(0,), (1e7,)],
+    net.bisection_time: [(1, 0)],
     net.relative_throughput: [(1.1, 2.0), (-0.1, 2.0), (0.5, 0.0)],
-    net.incast_overflow: [(MB, 1, GB)],
-    net.exposure: [(1.5, 10), (0.1, 0)],
+    net.incast_overflow: [(MB, 1, GB), (MB, 2, 0)],
+    net.exposure: [(1.5, 10), (0.1, 0), (0.1, 1.5)],
+    net.egress_load: [(1, 0)],
 }
-BAD[fit_link] += [([1, 2, 3], [1, 2]), ([-1, 1], [1, 1])]  # the last is exactly flat
+BAD[fit_link] += [([1, 2, 3], [1, 2]), ([0, 1], [0.3, 0.3]), ([0, 0], [1, 1])]
+BAD[fit_link] += [(1, 1), ([], []), ([[1, 2]], [[1, 2]]), ([-1, 1], [1, 2])]
+BAD[fit_link] += [(np.logspace(2, 9, 9), np.full(9, 3e-6)), ([1, 1 + 2e-16], [1, 2])]
 
 
 @pytest.mark.parametrize(
     ("law", "args"), [(law, args) for law, rows in BAD.items() for args in rows]
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(law, args):
-    with pytest.raises(ValueError, match=r"\d"):
+    with pytest.raises(ValueError, match=r"\d|\[\]"):
         law(*args)
 
 
@@ -247,3 +299,30 @@ def test_the_ends_of_the_allowed_and_the_defaults():
     for law in [net.fat_tree_hosts, net.fat_tree_switches, net.torus_cut]:
         assert law(8) == law(8, 3) != law(8, 2)
     assert net.torus_diameter(8) == net.torus_diameter(8, 3)
+    assert (net.torus_diameter(1), net.torus_diameter(3, 1)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("p", "N"), [(1e-17, 10**9), (1e-9, 7), (0.3, 5), (1 - 1e-12, 2), (1e-4, 10**6)]
+)
+def test_exposure_is_right_to_12_digits_however_rare_the_fault(p, N):
+    with localcontext() as context:
+        context.prec = 60
+        exact = 1 - (1 - Decimal(p)) ** N
+    assert net.exposure(p, N) == pytest.approx(float(exact), rel=1e-12)
+    assert net.exposure(p, float(N)) == net.exposure(p, N)
+
+
+def test_counts_are_exact_where_floats_are_not():
+    big, whole = 10**6, [net.fat_tree_hosts(10**6, 16), net.dragonfly_hosts(10**6)]
+    whole += [net.torus_cut(big, 16), net.dragonfly_cut(big), net.fat_tree_switches(6)]
+    assert whole[:2] == [2 * 5**16 * 10**80, (2 * big**2 + 1) * 2 * big * big]
+    assert whole[2:4] == [2 * 10**90, (2 * big**2 + 1) ** 2 // 4]
+    assert {type(n) for n in [*whole, net.path_switches(3)]} == {int}
+    assert net.fat_tree_hosts(np.array([4, 8])).dtype == np.int64
+
+
+@given(f=st.floats(0, 1), r=st.floats(1e-6, 1e6))
+def test_steps_left_are_what_fractions_say(f, r):
+    exact = 1 / (1 - Fraction(f) + Fraction(f) * Fraction(r))
+    assert net.relative_throughput(f, r) == pytest.approx(float(exact), rel=1e-14)
