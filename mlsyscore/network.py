@@ -145,7 +145,7 @@ def torus_cut(k: WideSide, d: Dimensions = 3) -> Count:
     """Links between the halves of a torus, k devices to a side in d dimensions.
 
     2 k^(d - 1): each line of k closes on itself and is cut twice.  Needs even k >= 4.
-    Source: Dally and Towles, Principles of Interconnection Networks (2004), chapter 5.
+    No half has fewer.  Source: Bollobas and Leader, Combinatorica 11 (1991).
     """
     if not every(k % 2 == 0):
         raise ValueError(f"no plane halves a side of k = {k}: it is odd")
@@ -156,7 +156,8 @@ def torus_cut(k: WideSide, d: Dimensions = 3) -> Count:
 def torus_diameter(k: Side, d: Dimensions = 3) -> Whole:
     """Most hops between two devices of a torus: d floor(k/2).
 
-    Source: Dally and Towles (2004), chapter 5.
+    Assumes shortest paths.  Source: Dally and Towles, Principles and Practices of
+    Interconnection Networks (2004), chapter 5.
     """
     return d * (k // 2)
 

@@ -1,6 +1,7 @@
 """The laws of one chip and one rack against tiles, rings, ledgers and measurements."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pint
@@ -176,6 +177,24 @@ def test_owning_breaks_even_where_the_ledgers_meet():
     u = compute.break_even_utilisation(350_000.0, 32.0 * 26_280, 0.645 * 26_280)
     assert optimize.bisect(ledger, 0.01, 1) == pytest.approx(u, abs=1 / 26_280)
     assert compute.break_even_utilisation(1.0, 4.0) == 0.25  # a quarter of the hours
+    assert compute.break_even_utilisation(8.0, 4.0) == 2.0  # no month has the hours
+
+
+@given(
+    etas=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
+    lost=st.lists(st.floats(0, 0.9), max_size=6),
+)
+def test_delivered_time_is_what_fractions_say(etas, lost):
+    kept = math.prod([*map(Fraction, etas), *(1 - Fraction(x) for x in lost)])
+    law = compute.delivered_time(3.0, *etas, lost)
+    assert law == pytest.approx(float(3 / kept), rel=1e-13)
+    assert type(law) is float
+
+
+@pytest.mark.parametrize("N", [1, 2, 10**6, 10**15, 10**300])
+def test_a_sum_over_any_number_of_devices_sends_less_than_twice_the_bytes(N):
+    exact = Fraction(2 * (N - 1), N) * 10**9
+    assert compute.allreduce_traffic(1e9, N) == pytest.approx(float(exact), rel=1e-15)
 
 
 def test_arrays_broadcast():
@@ -201,7 +220,29 @@ def test_arrays_broadcast():
         lambda: Accelerator(0, 1, 1, 1),
         lambda: Accelerator(1, -1, 1, 1),
         lambda: Accelerator(1, 1, 1, math.nan),
+        lambda: Accelerator(1, 1, 0, 1),
+        lambda: Accelerator(1, 1, 1, 0),
+        lambda: Transformer(0, 1, 1, 1, 1),
         lambda: Transformer(1, 0, 1, 1, 1),
+        lambda: Transformer(1, 1, 0, 1, 1),
+        lambda: Transformer(1, 1, 1, 0, 1),
+        lambda: Transformer(1, 1, 1, 1, 0),
+        lambda: Transformer(1.5, 1, 1, 1, 1),
+        lambda: Transformer(1, 1, 1, 8, 16),  # would keep more than it computes
+        lambda: WATER.mass_flow(-1, 1),
+        lambda: WATER.mass_flow(1, 0),
+        lambda: WATER.volume_flow(1, 0),
+        lambda: compute.roofline(-1, 1, H100),
+        lambda: compute.roofline(1, math.inf, H100),
+        lambda: compute.intensity(1, 0),
+        lambda: compute.attainable(math.nan, H100),
+        lambda: compute.decode_floor(0, H100),
+        lambda: compute.decode_floor(1, H100, -2),
+        lambda: compute.activation_payload(0, 1, 1),
+        lambda: compute.activation_payload(1, 1.5, 1),
+        lambda: compute.allreduce_traffic(1, 0.5),
+        lambda: compute.current_step(1, 0),
+        lambda: compute.voltage_droop(1, 1, 0),
         lambda: Coolant(0, 1),
         lambda: Coolant(1, 0),
         lambda: compute.allreduce_traffic(1, np.array([0, 1])),
@@ -212,8 +253,10 @@ def test_arrays_broadcast():
         lambda: compute.delivered_time(1, 1, 1, [0.1, 1]),
         lambda: compute.delivered_time(1, 1, 1, [-0.1]),
         lambda: compute.delivered_time(1, math.nan, 1),
+        lambda: compute.delivered_time(1, 1e-200, 1e-200),
         lambda: compute.break_even_utilisation(1, 1, 1),
         lambda: compute.break_even_utilisation(1, math.nan),
+        lambda: compute.break_even_utilisation(-1, 2),
     ],
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):

@@ -1,6 +1,8 @@
 """The laws of waiting against queues that are played, and where a run never gets."""
 
 import random
+from fractions import Fraction
+from math import factorial
 
 import numpy as np
 import pytest
@@ -112,6 +114,30 @@ def test_erlang_b_is_a_truncated_poisson(a, c):
     assert qu.erlang_b(a, c) == pytest.approx(poisson.pmf(c) / poisson.cdf(c))
 
 
+def exact_erlang(a, c):
+    """Sum Erlang's two formulas as fractions: refused, and made to wait."""
+    a = Fraction(a)
+    terms = [a**k / factorial(k) for k in range(c + 1)]
+    late = terms[-1] * c / (c - a)
+    return float(terms[-1] / sum(terms)), float(late / (sum(terms[:-1]) + late))
+
+
+@pytest.mark.parametrize("c", [1, 7, 60])
+@pytest.mark.parametrize("free", [1e-12, 1e-3, 0.5, 0.9])
+def test_erlang_is_right_to_12_digits_up_to_the_last_free_server(free, c):
+    a = c - free
+    assert (qu.erlang_b(a, c), qu.erlang_c(a, c)) == pytest.approx(
+        exact_erlang(a, c), rel=1e-12
+    )
+
+
+@given(rho=st.floats(0, 1, exclude_max=True), C=st.floats(0, 100))
+def test_one_servers_wait_is_what_fractions_say(rho, C):
+    exact = Fraction(rho) / (1 - Fraction(rho)) * (1 + Fraction(C) ** 2) / 2
+    assert qu.wait_ratio(rho, C) == pytest.approx(float(exact), rel=1e-13)
+    assert qu.wait_ratio(rho, 1.0, C) == qu.wait_ratio(rho, C)
+
+
 def test_erlang_b_gives_the_published_table():
     # the 1 % column of the Erlang B table: 10 trunks carry 4.461 erlang, 50 37.90
     assert qu.erlang_b(4.461, 10) == pytest.approx(0.01, rel=1e-3)
@@ -142,9 +168,9 @@ def test_one_pool_beats_servers_with_queues_of_their_own(c, rho, S):
 
 
 def test_infinite_variance_never_settles():
-    # Pareto service of index 1.5 at half load: the law says infinity.  A run of n jobs
+    # Pareto service of index 1.5 at half load: no C_s, no steady mean.  A run of n jobs
     # waits (its median of 200 runs) about n^(1/3) times a quarter of a service.
-    assert qu.wait_ratio(0.0) == 0 < qu.wait_ratio(0.5, np.inf) == np.inf
+    assert qu.wait_ratio(0.0) == 0.0
     rng = np.random.default_rng(6)
     typical = []
     for n in (1_000, 10_000):
@@ -210,15 +236,34 @@ def test_arrays_give_what_scalars_give():
         lambda: qu.wait_ratio(1.0),
         lambda: qu.wait_ratio(-0.1),
         lambda: qu.wait_ratio(np.array([0.5, 1.5])),
+        lambda: qu.wait_ratio(0.5, np.inf),
+        lambda: qu.wait_ratio(0.5, -1.0),
         lambda: qu.mg1_wait(2.0, 1.0),
+        lambda: qu.mg1_wait(1.0, 1.0),
+        lambda: qu.mg1_wait(np.array([0.5, 1.0]), 1.0),
+        lambda: qu.in_system(-1.0, 1.0),
+        lambda: qu.offered_load(1.0, -1.0),
         lambda: qu.erlang_b(-0.1, 3),
         lambda: qu.erlang_b(np.array([0.5, np.nan]), 3),
         lambda: qu.erlang_b(1.0, 0),
+        lambda: qu.erlang_b(1.0, 2.5),
+        lambda: qu.erlang_b(1.0, 10**9),  # a loop that would take minutes
         lambda: qu.erlang_c(3.0, 3),
         lambda: qu.erlang_c(np.array([1.0, 4.0]), 3),
         lambda: qu.mmc_wait(4.0, 1.0, 3),
+        lambda: qu.mmc_wait(3.0, 1.0, 3),
+        lambda: qu.mmc_wait(np.array([1.0, 4.0]), 1.0, 3),
     ],
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):
     with pytest.raises(ValueError, match=r"\d"):
         bad()
+
+
+def test_a_law_of_servers_takes_one_number_of_them_of_any_type():
+    assert qu.erlang_b(1.0, 3.0) == qu.erlang_b(1, np.int64(3)) == qu.erlang_b(1.0, 3)
+    for law in (qu.erlang_b, qu.erlang_c):
+        with pytest.raises(ValueError, match="one number, not an array"):
+            law(1.0, np.array([2, 3]))
+    with pytest.raises(ValueError, match="one number, not an array"):
+        qu.mmc_wait(1.0, 1.0, [2, 3])
