@@ -30,6 +30,11 @@ def sqrt(x: Any) -> Any:
     return math.sqrt(x) if _plain(x) else np.sqrt(x)
 
 
+def sin(x: Any) -> Any:
+    """Sine of an angle in radians."""
+    return math.sin(x) if _plain(x) else np.sin(x)
+
+
 def exp(x: Any) -> Any:
     """Exponential; OverflowError for a plain number above 709."""
     return math.exp(x) if _plain(x) else np.exp(x)

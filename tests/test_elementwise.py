@@ -9,6 +9,7 @@ from mlsyscore import elementwise as ew
 
 ONE = {
     "sqrt": (math.sqrt, [0, 2, 1e300]),
+    "sin": (math.sin, [0, 1, 3.1]),
     "exp": (math.exp, [-3, 0, 2.5]),
     "expm1": (math.expm1, [-1e-17, 1e-17, 3]),
     "log": (math.log, [1e-300, 1, 7]),
