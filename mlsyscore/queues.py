@@ -75,13 +75,13 @@ def erlang_b(a: Ratio, c: Single[Servers]) -> Fraction:
 def erlang_c(a: Ratio, c: Single[Servers]) -> Fraction:
     """Probability that an arrival waits for one of c servers with a load of a < c.
 
-    C = B/(1 - rho (1 - B)) = c B/(c - a + a B), rho = a/c, B = erlang_b(a, c)
+    C = B/(1 - rho (1 - B)), rho = a/c, B = erlang_b(a, c)
     Assumes Poisson arrivals and exponential service.  Source: Erlang (1917).
     """
     if not every(a < c):
         raise ValueError(f"{c} servers never catch up with a load of a = {a}")
     B = erlang_b(a, c)
-    return c * B / (c - a + a * B)
+    return B / (1 - a / c * (1 - B))
 
 
 @law
