@@ -46,15 +46,16 @@ def wait_ratio(rho: FractionBelow1, C_s: Ratio = 1.0, C_a: Ratio = 1.0) -> Ratio
 
 @law
 def mg1_wait(lam: PerSecond, S: Seconds, C_s: Ratio = 1.0) -> Seconds:
-    """Mean wait for one server with Poisson arrivals, W = S wait_ratio(lam S, C_s).
+    """Mean wait for one server with Poisson arrivals, in seconds.
 
-    Infinite for service of infinite variance: no C_s says so.
+    W = S rho/(1 - rho) (1 + C_s^2)/2, rho = lam S: S times ``wait_ratio``
+    Service of infinite variance has no C_s: its waits grow with the run.
     Source: Pollaczek (1930), Khinchine (1932).
     """
     rho = lam * S
     if not every(rho < 1):
         raise ValueError(f"a queue settles for rho below 1, not for {rho}")
-    return S * wait_ratio(rho, C_s)
+    return S * rho / (1 - rho) * (1 + C_s**2) / 2
 
 
 @law
@@ -92,6 +93,4 @@ def mmc_wait(lam: PerSecond, S: Seconds, c: Single[Servers]) -> Seconds:
     Source: Erlang (1917).
     """
     a = lam * S
-    if not every(a < c):
-        raise ValueError(f"{c} servers never catch up with a load of a = {a}")
     return erlang_c(a, c) * S / (c - a)
