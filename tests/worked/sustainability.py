@@ -17,6 +17,7 @@ from mlsyscore.catalog import (
     USA,
 )
 from mlsyscore.fleet import resource_for_loss
+from mlsyscore.serving import cost_crossover
 from mlsyscore.units import (
     MW,
     GWh,
@@ -243,7 +244,8 @@ ROWS = [
     Row(
         "TenMillionQueriesAgainstLab64Training",
         "crossover_days",
-        lambda: su.serving_crossover(13.246 * MWh, 1e7 / day, 0.001 * kWh) / day,
+        # the law of costs, in joules
+        lambda: cost_crossover(13.246 * MWh, 1e7 / day, 0.001 * kWh) / day,
         1.3246,
     ),
 ]
