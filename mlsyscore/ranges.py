@@ -90,6 +90,19 @@ def kind(hint: Any) -> Any:
     return get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
 
 
+class Need(NamedTuple):
+    """What an annotation asks for: a range, or None for a thing; of what; no array?"""
+
+    within: Range | None
+    kind: Any
+    single: bool
+
+
+def need(hint: Any) -> Need:
+    """Read an annotation."""
+    return Need(span(hint), kind(hint), ALONE in getattr(hint, "__metadata__", ()))
+
+
 def law(f: F) -> F:
     """Hold a function to its signature: ValueError outside it, never inf or nan.
 
@@ -109,9 +122,11 @@ def guarded({", ".join(names)}):
                 return _result
         except ArithmeticError:
             pass
-    return _slowly(_law, ({"".join(f"{n}, " for n in names)}))
+    return _slowly(_law, _asked, _promised, ({"".join(f"{n}, " for n in names)}))
 """
-    scope = {"_law": told, "_slowly": _slowly}
+    asked = [(n, need(hints.get(n))) for n in names]
+    scope = {"_law": told, "_asked": asked, "_promised": need(hints["return"])}
+    scope["_slowly"] = _slowly
     exec(source, scope)
     guarded: Any = scope["guarded"]
     guarded.__defaults__ = told.__defaults__
@@ -133,42 +148,41 @@ def _plain(name: str, hint: Any, or_int: str = " or {}.__class__ is int") -> str
     return "False"
 
 
-def _slowly(f: Any, args: tuple[Any, ...]) -> Any:
+def _slowly(f: Any, asked: list[Any], promised: Need, args: tuple[Any, ...]) -> Any:
     """Call f with arguments that are converted and checked; check what it returns."""
-    hints, name = f.__annotations__, f.__name__
-    pairs = list(zip(f.__code__.co_varnames, args))  # noqa: B905  locals follow
-    args = tuple(convert(name, n, x, hints.get(n)) for n, x in pairs)
+    name, pairs = f.__name__, list(zip(asked, args, strict=True))
     try:
+        given = [convert(name, n, x, needed) for (n, needed), x in pairs]
         with np.errstate(all="ignore"):
-            return _settle(f(*args), hints["return"])
+            return _settle(f(*given), promised)
     except ArithmeticError as error:
-        said = ", ".join(f"{n} = {x!r:.60}" for n, x in pairs)
+        said = ", ".join(f"{n} = {x!r:.60}" for (n, _), x in pairs)
         raise ValueError(f"{name}({said}): {error}") from None
 
 
-def convert(owner: str, name: str, x: Any, hint: Any) -> Any:
+def convert(owner: str, name: str, x: Any, needed: Need) -> Any:
     """Return an argument as a number or an array of floats, inside its range.
 
-    Raises ValueError with the first number that is not inside, is not whole where the
-    annotation is of ``int``, or is an array where it says ``Single``.
+    Raises ValueError with the first number that is not inside, is not whole where an
+    ``int`` is needed, or is an array where the annotation says ``Single``.
     """
-    within, alone = span(hint), kind(hint) in (int, float)
+    within, of, single = needed
     if within is None:
         return x
     try:
-        y = _number(x) if alone else np.asarray(x, float)
+        y = _number(x) if of in (int, float) else np.asarray(x, float)
     except (TypeError, ValueError):
         raise _misfit(owner, name, x, "a number") from None
-    if np.ndim(y) and ALONE in getattr(hint, "__metadata__", ()):
+    if single and y.__class__ not in (int, float):
         raise _misfit(owner, name, x, "one number, not an array,")
     outside = first_outside(y, within)
     if outside is not None:
         raise _misfit(owner, name, outside, repr(within))
-    if kind(hint) is not int or isinstance(y, int):
+    if of is not int or y.__class__ is int:
         return y
-    if np.any(np.floor(y) != y):
+    if not (y.is_integer() if y.__class__ is float else np.all(np.floor(y) == y)):
         raise _misfit(owner, name, x, "a whole number")
-    return y if np.ndim(y) else int(y)
+    return int(y) if y.__class__ is float else y
 
 
 def _misfit(owner: str, name: str, x: Any, needed: str) -> ValueError:
@@ -177,36 +191,42 @@ def _misfit(owner: str, name: str, x: Any, needed: str) -> ValueError:
 
 def _number(x: Any) -> Any:
     """Return an int or a float for a single number of any kind, else an array."""
+    if x.__class__ in (int, float):
+        return x
     y = int(x) if isinstance(x, int) else np.asarray(x, float)
     return y if np.ndim(y) or isinstance(y, int) else float(y)
 
 
 def first_outside(y: Any, within: Range) -> Any:
     """Return the first number that is not within, as it is; None if all are."""
-    if np.ndim(y) == 0:
-        return None if within.low <= y <= within.high else y
-    outside = ~((y >= within.low) & (y <= within.high))
-    return y[outside][0] if outside.any() else None
+    low, high = within
+    if y.__class__ in (int, float):
+        return None if low <= y <= high else y
+    if y.size == 0 or (y.min() >= low and y.max() <= high):
+        return None
+    return y[~((y >= low) & (y <= high))].flat[0]
 
 
-def _settle(result: Any, hint: Any) -> Any:
+def _settle(result: Any, promised: Need) -> Any:
     """Return a result in its range, as a plain number if it is one.
 
     Raises ArithmeticError for one that is outside.
     """
-    within = span(hint)
+    within, of, _ = promised
     if within is None:
         return result
     y = _number(result)
-    if within.high <= 1 and np.all((y > within.low - ROUNDING) & (y < 1 + ROUNDING)):
-        y = np.clip(y, *within)
     outside = first_outside(y, within)
+    if outside is not None and within.high <= 1:
+        low, high = within.low - ROUNDING, 1 + ROUNDING
+        if first_outside(y, Range(low, high)) is None:
+            y, outside = _number(np.clip(y, *within)), None
     if outside is not None:
         raise ArithmeticError(f"the result would be {outside}, and not {within}")
-    if kind(hint) is not int:
-        return y if np.ndim(y) else float(y)
-    if np.ndim(y) == 0:
-        return int(y)
+    if y.__class__ in (int, float):
+        return int(y) if of is int else float(y)
+    if of is not int:
+        return y
     if np.any(y > EXACT):
         raise ArithmeticError("an array counts up to 2^53: take one int at a time")
     return np.rint(y).astype(np.int64)
@@ -217,7 +237,7 @@ def hold(thing: Any) -> None:
     cls: Any = type(thing)
     if not _holds(cls)(thing):
         for name, hint in cls.__annotations__.items():
-            x = convert(cls.__name__, name, getattr(thing, name), hint)
+            x = convert(cls.__name__, name, getattr(thing, name), need(hint))
             object.__setattr__(thing, name, x)
 
 
