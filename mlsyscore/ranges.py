@@ -223,6 +223,8 @@ def _settle(result: Any, promised: Need) -> Any:
             y, outside = _number(np.clip(y, *within)), None
     if outside is not None:
         raise ArithmeticError(f"the result would be {outside}, and not {within}")
+    if of is int and y.__class__ is not int and np.any(y != np.floor(y)):
+        raise ArithmeticError(f"the result would be {y}, and not whole")
     if y.__class__ in (int, float):
         return int(y) if of is int else float(y)
     if of is not int:

@@ -190,6 +190,9 @@ def test_a_count_is_an_int_and_an_array_of_counts_is_of_ints():
     assert counted(2**70) == 2**70
     assert counted([1, 2]).dtype == np.int64
     assert counted([1, EXACT]).tolist() == [1, 2**53]
+    for x in (2.5, [1, 2.5]):
+        with pytest.raises(ValueError, match="whole"):
+            counted(x)
     with pytest.raises(ValueError, match="53"):
         counted([1, 2.0**54])
 
