@@ -1,9 +1,11 @@
 """Each law is checked against something that is not the law."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
+import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,8 +13,9 @@ from mlsyscore import fleet
 from mlsyscore import training as tr
 from mlsyscore.catalog import GPT3
 from mlsyscore.compute import Transformer
+from mlsyscore.storage import checkpoint_bytes
 from mlsyscore.training import Kept, Layout, State
-from mlsyscore.units import GB, TFLOP, day
+from mlsyscore.units import GB, TFLOP, GiB, day
 
 V_GPT = 51_200  # Megatron-LM's vocabulary, padded
 
@@ -87,20 +90,63 @@ def test_a_step_is_a_pipeline_that_runs_and_what_the_exchange_does_not_hide(V):
 def test_a_small_batch_really_costs_more_than_the_bubble_says():
     # 182 B, t 4, p 12, d 8, microbatches of 2; 35.77, 83.11 and 107.12 s for 512, 1536
     # and 2048 sequences: BigScience tr11-176B chronicles, "Batchsize Warmup"
-    law = [tr.layout_step(m, 0, Layout(4, 12, 8, m), 0) for m in (32, 96, 128)]
+    layouts = [Layout(4, 12, 8, m) for m in (32, 96, 128)]
+    law = np.array([tr.layout_step(x.m, 0, x, 0) for x in layouts])
     measured = np.array([35.77, 83.11, 107.12])
     error = law / law[-1] / (measured / measured[-1]) - 1
     assert error == pytest.approx([-0.074, -0.008, 0], abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("B", "t", "p", "b", "steps", "error"),
+    [  # N: time of one and the same batch, up to a constant.  174.6 and 529.6 B, 1/N
+        # over TFLOP/s a device: Narayanan et al. (2021), table 2, 96 and 280 devices
+        # a model, that is 8 x 12 and 8 x 35; MT-NLG, s: Smith et al., 2201.11990
+        (1536, 8, 12, 1, {384: 1 / 384 / 153, 768: 1 / 768 / 149}, 0.001),
+        (1536, 8, 12, 1, {384: 1 / 384 / 153, 1536: 1 / 1536 / 141}, -0.001),
+        (2240, 8, 35, 1, {560: 1 / 560 / 171, 1120: 1 / 1120 / 167}, 0.005),
+        (1920, 8, 35, 1, {2240: 60.1, 2800: 50.2}, -0.013),
+    ],
+)
+def test_more_replicas_gain_what_the_bubble_leaves(B, t, p, b, steps, error):
+    (few, T_few), (many, T_many) = steps.items()
+
+    def step(N):
+        d = N // (t * p)
+        return tr.layout_step(1.0, 0.0, Layout(t, p, d, B // d // b), 0.0)
+
+    assert step(many) / step(few) / (T_many / T_few) - 1 == pytest.approx(
+        error, abs=6e-4
+    )
+    # N times as many divide the time by N: 1 to 8 % too little
+    assert few / many / (T_many / T_few) - 1 < -0.01
+
+
+def test_a_step_is_right_to_the_last_digits_of_a_bubble_that_is_all_but_none():
+    for p, m, V in [(2, 10**9, 1), (8, 32, 1), (512, 1024, 7), (3, 3 * 10**12, 4)]:
+        W, idle = Fraction(7, 3), Fraction(p - 1, p - 1 + m * V)
+        assert tr.bubble(p, m, V) == pytest.approx(float(idle), rel=1e-14)
+        exact = W / (1 - idle) + Fraction(1, 2) - Fraction(1, 8)
+        ours = tr.layout_step(float(W * p), 0.5, Layout(1, p, 1, m, V), 0.25)
+        assert ours == pytest.approx(float(exact), rel=1e-14)
+
+
 @pytest.mark.parametrize("stage", [0, 1, 2, 3])
 @pytest.mark.parametrize("d", [1, 4, 64])
 def test_zero_state_is_what_real_shards_hold(stage, d):
-    held = 0
+    held, whole = 0, 0
     for needs, kind in [(3, "f2"), (2, "f2"), (1, "f4"), (1, "f4"), (1, "f4")]:
         x = np.zeros(640, kind)
         held += (np.array_split(x, d)[0] if stage >= needs else x).nbytes
+        whole += x.nbytes
     assert State().zero(640, d, stage) == held
+    assert State().zero(640, 1, stage) == whole == 640 * 16
+    stages = State().zero(640, np.array([[1], [d]]), np.arange(4))  # both broadcast
+    assert stages[1, stage] == held
+
+
+def test_a_checkpoint_keeps_the_state_less_its_gradients():
+    assert checkpoint_bytes(640) == State(gradients=0).zero(640, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +223,24 @@ def test_a_layer_that_runs_keeps_the_bytes_of_the_law():
     assert Kept(0, 34).layer(model, 16, 3, 4) == everything / 4
     divided = kept["split"] + kept["score"]
     assert Kept().layer(model, 16, 3, 4) == kept["whole"] + divided / 4
+
+
+@pytest.mark.parametrize(
+    ("a", "h", "L", "p", "V", "m", "b", "published"),
+    [  # GiB on a device, t = 8, without and with sequence parallelism and selective
+        # recompute: Korthikanti et al. (2022), figure 1, as Calculon's authors read it
+        (64, 6144, 48, 1, 1, 1, 4, (59.25, 9.56)),
+        (96, 12288, 96, 8, 3, 64, 1, (66.84, 12.35)),
+        (128, 20480, 105, 35, 3, 280, 1, (114.02, 23.08)),
+        (160, 25600, 128, 64, 1, 512, 1, (131.25, 26.56)),
+    ],
+)
+def test_activations_of_a_stage_are_the_published_ones(a, h, L, p, V, m, b, published):
+    model = Transformer(1, L, h, a, a)
+    stage = L / p * tr.in_flight(p, m, V) / GiB
+    for kept, there in zip((Kept(), Kept(0, 34, 0)), published, strict=True):
+        ours = kept.layer(model, 2048, b, 8) * stage
+        assert ours == pytest.approx(there, rel=5e-4)
 
 
 @pytest.mark.parametrize(
@@ -263,6 +327,46 @@ def test_amdahl_is_a_job_of_which_some_tasks_run_alone(alone, N):
     law = tr.amdahl(alone / 10_000, N)
     # the last hand may be short: at most one task in the busiest worker's
     assert law == pytest.approx(10_000 / (alone + rest.max()), rel=1 / (alone + 1250))
+    parts = tr.amdahl_parts([alone / 10_000, 1 - alone / 10_000], [1, N])
+    assert parts == pytest.approx(law, rel=1e-12)
+
+
+def play_parts(tasks, workers):
+    """Time until parts of some tasks, of a second each, have run one after another."""
+    env = simpy.Environment()
+
+    def task(crew):
+        with crew.request() as turn:
+            yield turn
+            yield env.timeout(1.0)
+
+    def job():
+        for n, crew in zip(tasks, workers, strict=True):
+            crew = simpy.Resource(env, crew)
+            yield env.all_of([env.process(task(crew)) for _ in range(n)])
+
+    env.run(env.process(job()))
+    return env.now
+
+
+@pytest.mark.parametrize(
+    ("tasks", "workers"),
+    [((120, 60, 24), (1, 5, 8)), ((10, 400, 90), (1, 40, 9)), ((7, 0, 64), (7, 3, 2))],
+)
+def test_amdahl_of_several_parts_is_a_job_that_runs_them_in_turn(tasks, workers):
+    T, alone = play_parts(tasks, workers), play_parts(tasks, (1, 1, 1))
+    shares = np.array(tasks) / alone
+    assert tr.amdahl_parts(shares, workers) == pytest.approx(alone / T, rel=1e-12)
+    # the rest, which no share covers, runs as before
+    slow = play_parts(tasks, (1, *workers[1:]))
+    law = tr.amdahl_parts(shares[1:], workers[1:])
+    assert law == pytest.approx(alone / slow, rel=1e-12)
+
+
+def test_nothing_sped_up_is_as_fast_as_before_and_a_slower_part_is_slower():
+    assert tr.amdahl_parts([], []) == tr.amdahl_parts([0.4, 0.6], [1, 1]) == 1
+    assert tr.amdahl_parts(0.5, 0.25) == pytest.approx(0.4)  # 0.5 + 0.5 x 4 times
+    assert tr.amdahl_parts([0.1] * 10, [2] * 10) == pytest.approx(2)  # sum 1 - 1e-16
 
 
 def test_sample_efficiency_is_the_progress_of_steps_really_taken():
@@ -288,6 +392,93 @@ def test_stale_limit_separates_convergence_from_divergence(lag, factor):
     assert (np.abs(x[-50:]).max() < 0.01) == (factor < 1)
 
 
+def play_async(times, updates, seed=0):
+    """Workers that read, compute and write, each at its pace; the lag of each write."""
+    rng, env, version, lags = np.random.default_rng(seed), simpy.Environment(), [0], []
+
+    def worker(i, draw):
+        while True:
+            read = version[0]
+            yield env.timeout(draw(rng))
+            lags.append((i, version[0] - read))
+            version[0] += 1
+
+    for i, draw in enumerate(times):
+        env.process(worker(i, draw))
+    while len(lags) < updates:
+        env.step()
+    return np.array(lags)
+
+
+@pytest.mark.parametrize(
+    ("times", "means"),
+    [
+        ([lambda rng: rng.exponential(1)] * 7, [1] * 7),
+        ([lambda rng: 1 + rng.uniform(-0.1, 0.1)] * 5 + [lambda _: 4.0], [1] * 5 + [4]),
+        ([lambda rng, T=T: rng.gamma(3, T / 3) for T in (1, 2, 9)], [1, 2, 9]),
+    ],
+)
+def test_the_mean_lag_is_that_of_workers_who_read_and_write(times, means):
+    N, updates = len(times), 30_000
+    lags = play_async(times, updates)
+    assert tr.mean_lag(N) == N - 1
+    unfinished = N * lags[:, 1].max() / updates
+    assert lags[:, 1].mean() == pytest.approx(N - 1, abs=unfinished)
+    rate = 1 / np.array(means)
+    for i, pace in enumerate(rate / rate.mean()):
+        own = lags[lags[:, 0] == i, 1]
+        # others' counts in a cycle vary about as a Poisson count does, and its length
+        error = 4 * own.std() / np.sqrt(len(own)) + 2 * N / len(own)
+        assert tr.mean_lag(N, pace) == pytest.approx(own.mean(), abs=error)
+
+
+def moments(N, x):
+    """Largest factor of any second moment of (w, N reads) over one random update."""
+    total = 0
+    for i in range(1, N + 1):
+        A = np.eye(N + 1)
+        A[0, i] = -x  # w takes a step by what worker i has read
+        A[i] = A[0]  # and worker i reads it
+        total = total + np.kron(A, A)
+    return np.abs(np.linalg.eigvals(total / N)).max()
+
+
+@pytest.mark.parametrize("N", [1, 2, 3, 4, 8])
+def test_the_asynchronous_limit_is_where_second_moments_stop_to_shrink(N):
+    x = tr.async_limit(N)
+    assert moments(N, 0.999 * x) < 1 < moments(N, 1.001 * x)
+
+
+def play_descent(N, x, updates, draw, first):
+    """Mean square of w = 1 while N workers descend w^2/2, in many runs; by updates."""
+    done, w, read = np.array(first), np.ones(len(first)), np.ones((len(first), N))
+    runs, squares = np.arange(len(first)), []
+    for _ in range(updates):
+        i = done.argmin(axis=1)
+        w = w - x * read[runs, i]
+        read[runs, i] = w
+        done[runs, i] += draw(len(first))
+        squares.append((w * w).mean())
+    return np.array(squares)
+
+
+@pytest.mark.parametrize("N", [2, 4, 8])
+def test_workers_with_exponential_times_converge_below_the_limit_only(N):
+    draw = np.random.default_rng(N).exponential
+    for factor in (0.9, 1.1):
+        first = draw(size=(20_000, N))
+        x = factor * tr.async_limit(N)
+        squares = play_descent(N, x, 10 * N, lambda n: draw(size=n), first)
+        ratio = squares[-1] / squares[5 * N - 1]
+        assert ratio < 0.7 if factor < 1 else ratio > 1.4
+    # in turn, lags do not vary: three in four times that step diverges
+    turns = (np.arange(1, N + 1) / N)[None, :]
+    x, limit = 0.75 * tr.async_limit(N), tr.stale_limit(tr.mean_lag(N))
+    for step, holds in ((x, x < limit), (0.95 * limit, True), (1.05 * limit, False)):
+        squares = play_descent(N, step, 200 * N, lambda _: 1.0, turns)
+        assert (squares[-N:].max() < squares[99 * N : 100 * N].max()) == holds
+
+
 @given(N=st.integers(1, 512), comm=st.floats(0, 9), overlap=st.floats(0, 1))
 def test_efficiency_of_a_layout_is_the_chapters_closed_form(N, comm, overlap):
     step = tr.layout_step(100.0, comm, Layout(1, 1, N), overlap)
@@ -302,6 +493,8 @@ def test_arrays_broadcast():
         lambda n: tr.bubble(n, 4),
         lambda n: tr.in_flight(4, n),
         lambda n: State().zero(70, n, 2),
+        lambda n: tr.mean_lag(n, 0.5),
+        lambda n: tr.async_limit(n),
         lambda n: tr.gradient_traffic(140.0, n, 3),
         lambda n: Kept().layer(GPT3, n, 2),
         lambda n: tr.amdahl(0.01, n),
@@ -317,13 +510,35 @@ def test_arrays_broadcast():
         lambda: State().zero(7, np.array([4, 0]), 1),
         lambda: State().zero(7, 8, 4),
         lambda: State().zero(7, 8, -1),
-        lambda: tr.gradient_traffic(1.0, 0),
+        lambda: tr.gradient_traffic(1.0, 0, 0),
+        lambda: tr.gradient_traffic(-1.0, 8, 0),
         lambda: tr.gradient_traffic(1.0, 8, 4),
         *(lambda k=k: Layout(*(np.eye(5)[k] == 0)) for k in range(5)),
         *(lambda k=k: tr.bubble(*(np.eye(3)[k] == 0)) for k in range(3)),
         *(lambda k=k: tr.in_flight(*(np.eye(3)[k] == 0)) for k in range(3)),
         lambda: tr.bubble(float("nan"), 1),
+        lambda: State(-1.0),
+        lambda: Kept(whole=-1.0),
+        lambda: Layout(1, 2, 1, 1.5),
+        lambda: Layout(1, 4, 1, 6, 2),  # interleaved: m in groups of p
+        lambda: tr.bubble(4, 6, 2),
+        lambda: tr.in_flight(4, np.array([4, 6]), 2),
+        lambda: tr.training_flop(-1, 5),
+        lambda: tr.ring_chunk(1.0, 0.0),
+        lambda: tr.sample_efficiency(8, 0),
+        lambda: tr.stale_limit(-1),
+        lambda: tr.stale_limit(0.5),
+        lambda: tr.mean_lag(4, 4.1),  # one of four cannot write more than all
+        lambda: tr.mean_lag(4, 0.0),
+        lambda: tr.async_limit(0),
         lambda: tr.amdahl(0.1, 0),
+        lambda: tr.amdahl(1.5, 8),
+        lambda: tr.amdahl(-0.1, 8),
+        lambda: tr.amdahl_parts([0.5, 0.6], [2, 2]),
+        lambda: tr.amdahl_parts([-0.1, 0.6], [2, 2]),
+        lambda: tr.amdahl_parts([0.5, 0.5], [2, 0]),
+        lambda: tr.amdahl_parts([0.5, 0.5], [2, 2, 2]),
+        lambda: tr.amdahl_parts([0.5, 0.5], 2),
         lambda: tr.layout_step(1.0, 1.0, Layout(1, 1, 1), -0.1),
         lambda: tr.layout_step(1.0, 0.1, Layout(1, 8, 1), np.array([1.1, 0.5])),
     ],
@@ -331,3 +546,23 @@ def test_arrays_broadcast():
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):
     with pytest.raises(ValueError, match=r"\d"):
         bad()
+
+
+def test_counts_are_integers_and_times_are_floats():
+    layout = Layout(2, 4, 3, 8)
+    counts = (layout.N, layout.batch(5), tr.parameters(2, 8, 10, 4))
+    assert [type(n) for n in counts] == [int] * 3
+    assert tr.parameters(126, 2**20, 10, 4) == 126 * (12 * 4**20 + 13 * 2**20) + (
+        14 * 2**20
+    )  # above 2^53, and exact
+    assert tr.parameters(np.array([1, 2]), 8, 10, 4).dtype == np.int64
+    floats = (tr.in_flight(2, 4), tr.bubble(1, 1), tr.stale_limit(0), tr.amdahl(0, 8))
+    assert [type(x) for x in floats] == [float] * 4
+    assert floats == (2.0, 0.0, 2.0, 8.0)
+
+
+def test_an_interleaved_schedule_of_too_few_microbatches_is_refused():
+    # one microbatch passes 4 x 2 chunks in turn, of which a device has 2: it idles 3/4
+    # of the time, where the formula would say 3/5
+    with pytest.raises(ValueError, match="4 stages take 4 at a time, not m = 1"):
+        tr.bubble(4, 1, 2)

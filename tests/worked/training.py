@@ -17,7 +17,7 @@ from mlsyscore.catalog import (
     NDR,
     NVLINK4,
 )
-from mlsyscore.compute import activation_payload, allreduce_traffic, training_state
+from mlsyscore.compute import activation_payload, allreduce_traffic
 from mlsyscore.serving import kv_per_token
 from mlsyscore.training import Kept, Layout, State
 from mlsyscore.units import GB, MB, Gbps, dollar, hour, ms, second
@@ -57,7 +57,7 @@ def layout(at):
     parts, shard = at.t * at.p, 2 * P / (at.t * at.p) / GB
     return {
         "dp_shard": shard,
-        "ring_bytes": tr.gradient_traffic(shard, at.d),
+        "ring_bytes": tr.gradient_traffic(shard, at.d, 0),
         "bubble": tr.bubble(at.p, at.m),
         "efficiency": efficiency(at),
         "efficiency_no_overlap": efficiency(at, 0),
@@ -71,8 +71,8 @@ def layout(at):
 def gpt2(nodes, accumulated=1):
     """Time of one update: a ring in each node, then a ring of all 32 on 10 GbE."""
     M, N = 2 * GPT2_XL.P, 8 * nodes
-    inside = tr.gradient_traffic(M, 8) / NVLINK4.beta
-    across = tr.gradient_traffic(M, N) / (10 * Gbps) if nodes > 1 else 0.0
+    inside = tr.gradient_traffic(M, 8, 0) / NVLINK4.beta
+    across = tr.gradient_traffic(M, N, 0) / (10 * Gbps) if nodes > 1 else 0.0
     work = N * accumulated * 1.8 * second
     T = fleet.step_time(work, N, inside + across, 0, 0)
     return work, T, N
@@ -114,13 +114,16 @@ def zero_7b(stage):
     return State().zero(LLAMA2_7B.P, 64, stage) / GB
 
 
+def trained(P):
+    return State().zero(P, 1, 0)
+
+
 def ppo():
-    trained, frozen = training_state, 2
-    return trained(70 * 10**9) + frozen * 83e9 + trained(13 * 10**9)
+    return trained(70 * 10**9) + 2 * 83e9 + trained(13 * 10**9)
 
 
 def dpo():
-    return training_state(70 * 10**9) + 2 * 70e9
+    return trained(70 * 10**9) + 2 * 70e9
 
 
 def linear(b):
@@ -243,8 +246,8 @@ ROWS = [
         lambda: fleet.scaling_efficiency(100_000, 2100, 64),
         0.74405,
     ),
-    Row(PPO, "policy_state", lambda: training_state(LLAMA2_70B.P), 1.12e12),
-    Row(PPO, "value_state", lambda: training_state(13 * 10**9), 2.08e11),
+    Row(PPO, "policy_state", lambda: trained(LLAMA2_70B.P), 1.12e12),
+    Row(PPO, "value_state", lambda: trained(13 * 10**9), 2.08e11),
     Row(PPO, "ppo_total", ppo, 1.494e12),
     Row(PPO, "dpo_total", dpo, 1.26e12),
     Row(PPO, "dpo_reduction", lambda: 1 - dpo() / ppo(), 0.15663),
@@ -268,7 +271,7 @@ WRONG: list[tuple[Row, str]] = [
                 name,
                 "allreduce_time",
                 lambda at=at: (
-                    tr.gradient_traffic(2 * P / (at.t * at.p), at.d) / NDR.beta
+                    tr.gradient_traffic(2 * P / (at.t * at.p), at.d, 0) / NDR.beta
                 ),
                 book,
             ),
