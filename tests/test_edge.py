@@ -60,6 +60,68 @@ def test_adapters_of_gpt3_are_those_of_the_paper(r, millions):
     assert adapters / 10**6 == pytest.approx(millions, abs=0.06)
 
 
+def parameters(module):
+    return sum(x.numel() for x in module.parameters())
+
+
+@pytest.mark.parametrize(("m", "d"), [(1, 8), (64, 256)])
+def test_an_adapter_is_two_real_layers_with_biases(m, d):
+    from torch import nn
+
+    adapter = nn.Sequential(nn.Linear(d, m), nn.GELU(), nn.Linear(m, d))
+    assert edge.adapter_parameters(m, d) == parameters(adapter)
+
+
+@pytest.mark.parametrize(
+    ("r", "millions"), [(1, 7.1), (4, 21.2), (8, 40.1), (16, 77.9), (64, 304.4)]
+)
+def test_adapters_with_biases_of_gpt3_are_those_of_the_paper(r, millions):
+    # two in each of 96 layers, 12,288 wide: Hu et al. (2021), table 15, AdapterH
+    adapters = 96 * 2 * edge.adapter_parameters(r, 12288)
+    assert adapters / 10**6 == pytest.approx(millions, abs=0.05)
+
+
+@pytest.mark.parametrize(("m", "percent"), [(2, 0.1), (64, 2.0)])
+def test_adapters_of_bert_base_are_those_of_the_paper(m, percent):
+    # 12 layers, 768 wide, 110 million: Houlsby et al. (2019), section 3.5
+    share = 12 * 2 * edge.adapter_parameters(m, 768) / 110e6
+    assert 100 * share == pytest.approx(percent, rel=0.2)
+
+
+def test_adapters_of_bert_large_with_norms_are_near_those_of_the_paper():
+    # 24 layers, 1,024 wide, 330 million, m = 64: Houlsby et al. (2019), table 1: 2.1 %
+    trained = 24 * 2 * (edge.adapter_parameters(64, 1024) + 2 * 1024)
+    assert 100 * trained / 330e6 == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("L", "h"), [(1, 8), (3, 64)])
+def test_biases_are_those_of_real_layers(L, h):
+    from torch import nn
+
+    layers = nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(h, 2, 4 * h), L, enable_nested_tensor=False
+    )
+    named = layers.named_parameters()
+    assert edge.bias_parameters(L, h) == sum(
+        x.numel() for name, x in named if "bias" in name
+    )
+
+
+@pytest.mark.parametrize(
+    ("L", "h", "P", "percent"), [(12, 768, 110e6, 0.09), (24, 1024, 340e6, 0.08)]
+)
+def test_biases_of_bert_are_those_of_bitfit(L, h, P, percent):
+    # Ben Zaken et al. (2021), section 3; P: Devlin et al. (2019)
+    biases = edge.bias_parameters(L, h) + 2 * h  # the embedding's norm, the pooler
+    assert 100 * biases / P == pytest.approx(percent, abs=0.005)
+
+
+def test_biases_of_a_tiny_bert_are_counted_one_by_one():
+    # github.com/asmdv/bitfit-finetuning: 3,330 of 4,386,178, with 2 classes
+    head = 128 * 2 + 2
+    assert edge.bias_parameters(2, 128) + 2 * 128 + head == 3330
+
+
 def clients(skew):
     """Five clients of unequal size; skew moves each one's inputs and coefficients."""
     rng = np.random.default_rng(2)
@@ -89,6 +151,18 @@ def test_fedavg_of_whole_fits_misses_the_pooled_fit_when_clients_differ():
         average = edge.fedavg(fits, [len(y) for _, y in data])
         missed.append(np.linalg.norm(average - pooled) / np.linalg.norm(pooled))
     assert missed == pytest.approx([0, 0.08], abs=0.005)
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (2, 3)])
+def test_fedavg_is_the_mean_of_all_examples_held_one_by_one(shape):
+    w, n = np.random.default_rng(9).normal(size=(3, *shape)), [2, 0, 5]
+    held = [update for update, k in zip(w, n, strict=True) for _ in range(k)]
+    assert edge.fedavg(w, n) == pytest.approx(np.mean(held, axis=0))
+
+
+def test_fedavg_takes_counts_of_any_size():
+    assert edge.fedavg([1.0, 3.0], [1e308, 1e308]) == 2
+    assert edge.fedavg([1.0, 3.0], [5e-324, 0.0]) == 1
 
 
 def test_a_round_is_its_messages_and_its_slowest_part():
@@ -137,6 +211,25 @@ def test_battery_share_adds_up_the_energy_of_each_inference():
     power = 31.537 * uJ * 228.982
     assert edge.battery_share(power, 1 * hour, 1 * Wh) == pytest.approx(spent)
     assert edge.battery_share(4.5 * watt, 30 * minute, 15 * Wh) == pytest.approx(0.15)
+
+
+def test_a_boards_power_at_one_network_gives_the_energy_of_the_others():
+    # MLPerf Tiny v1.2 (2024), STMicroelectronics: inferences a second and uJ for each
+    boards = {
+        "L4R5ZI": [(11.245, 3894.566), (6.056, 6919.375), (23.155, 1820.454)],
+        "H7A3ZI-Q": [(42.009, 2965.461), (88.356, 1375.599)],
+        "U575ZI-Q": [(291.589, 81.875), (9.003, 2578.969), (34.416, 656.163)],
+    }
+    errors, rival = [], []
+    for measured in boards.values():
+        for rate, energy in measured:
+            for other, published in measured:
+                power = rate * energy * uJ
+                said = edge.battery_share(power, 1 / other, 1.0)
+                errors.append(said / (published * uJ) - 1)
+                rival.append(energy / published - 1)  # an inference is an inference
+    assert np.abs(errors).max() < 0.06
+    assert np.abs(rival).max() > 1
 
 
 def test_break_even_is_the_round_at_which_the_updates_are_as_long_as_the_data():
@@ -202,8 +295,34 @@ def test_arrays_broadcast():
         lambda: edge.working_set(10, np.array([-1, 4]), 0.0),
         lambda: edge.lora_parameters(0, 8, 8),
         lambda: edge.lora_parameters(np.array([0, 1]), 8, 8),
+        lambda: edge.lora_parameters(4, 0, 8),
+        lambda: edge.lora_parameters(4, 8, 0),
+        lambda: edge.adapter_parameters(0, 8),
+        lambda: edge.adapter_parameters(8, 2.5),
+        lambda: edge.bias_parameters(0, 8),
+        lambda: edge.bias_parameters(8, 0),
+        lambda: edge.working_set(0, 0, 1.0),
+        lambda: edge.working_set(10, 5, -1.0),
+        lambda: edge.update_traffic(-10, 1.0),
         lambda: edge.fedavg([1.0, 2.0], [0.0, 0.0]),
         lambda: edge.fedavg([1.0, 2.0], [3.0, -1.0]),
+        lambda: edge.fedavg([1.0, 2.0], [3.0, float("inf")]),
+        lambda: edge.fedavg([1.0, float("nan")], [3.0, 1.0]),
+        lambda: edge.fedavg([1.0, 2.0], [3.0]),
+        lambda: edge.fedavg([1.0, 2.0], [[3.0, 1.0], [1.0, 1.0]]),
+        lambda: edge.fedavg([1.0, 2.0], [[3.0], [1.0]]),
+        lambda: edge.fedavg(1.0, 1.0),
+        lambda: edge.round_bytes(-1, 2.0, 3.0),
+        lambda: edge.round_time(1.0, 2.0, 3.0, 0.0, 1.0),
+        lambda: edge.round_time(1.0, 2.0, 3.0, 1.0, 0.0),
+        lambda: edge.candidates(0, 0.1),
+        lambda: edge.candidates(100, 0.1, -2.0),  # fewer than on average
+        lambda: edge.time_to_target(0, 1, 1.0, 1.0),
+        lambda: edge.time_to_target(1, 0, 1.0, 1.0),
+        lambda: edge.battery_share(1.0, 1.0, 0.0),
+        lambda: edge.battery_share(-1.0, 1.0, 5.0),
+        lambda: edge.battery_share(1.0, float("inf"), 5.0),
+        lambda: edge.break_even_rounds(1.0, 0.0),
         lambda: edge.candidates(100, 1.0),
         lambda: edge.candidates(100, np.array([-0.1, 0.1])),
         lambda: edge.candidates(100, float("nan")),
@@ -213,11 +332,15 @@ def test_arrays_broadcast():
     ],
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):
-    with pytest.raises(ValueError, match=r"\d"):
+    with pytest.raises(ValueError, match=r"\d|nan"):
         bad()
 
 
 def test_the_borders_of_the_refused_are_answered():
+    assert edge.working_set(10, 10, 0.0) == 160
+    assert edge.unmasking(4, 4) == 0
+    assert edge.battery_share(2.0, 3.0, 4.0) == 1.5  # it ends before the task
+    assert type(edge.krum_clients(1)) is type(edge.lora_parameters(4, 8, 8)) is int
     assert edge.fedavg([1.0, 3.0], [0.0, 0.5]) == 3
     assert edge.candidates(100, 0.0, 2.0) == pytest.approx(100)
     assert edge.krum_clients(0) == 3
