@@ -5,28 +5,37 @@ from statistics import NormalDist
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from .units import (
-    Bytes,
-    Dollars,
-    DollarsPerSecond,
+from .elementwise import every, sqrt
+from .fleet import any_of
+from .ranges import (
+    FROM_0,
+    Count,
     Fraction,
-    PerSecond,
+    FractionBelow1,
+    OpenFraction,
+    Positive,
+    PositiveFraction,
+    Range,
     Ratio,
-    Seconds,
-    positive,
-    share,
+    Single,
+    hold,
+    law,
 )
+from .units import Bytes, Dollars, DollarsPerSecond, PerSecond, Seconds
 
-DollarsPerSecondSquared = Annotated[float, "$/s/s"]
-Shares = Annotated[NDArray[np.float64], "1", (0.0, 1.0)]
-Times = Annotated[NDArray[np.float64], "s"]
+DollarsPerSecondSquared = Annotated[float, "$/s/s", FROM_0]
+Shares = Annotated[ArrayLike, "1", Range(0.0, 1.0)]
+Times = Annotated[ArrayLike, "s", FROM_0]
 
 
-def payback(cost: Dollars, saving: DollarsPerSecond) -> Seconds:
-    """Time until a saving returns its cost, T = cost / saving.  Ignores interest."""
-    positive(saving)
+@law
+def payback(cost: Dollars, saving: Positive[DollarsPerSecond]) -> Seconds:
+    """Time until a saving returns its cost, T = cost / saving.
+
+    Ignores interest.  Source: definition of simple payback.
+    """
     return cost / saving
 
 
@@ -41,106 +50,151 @@ class Ownership:
     fixed: DollarsPerSecond
     use: DollarsPerSecond
 
+    def __post_init__(self) -> None:
+        hold(self)
+
+    @law
     def total(self, u: Fraction, T: Seconds) -> Dollars:
-        """Cost of T seconds at utilisation u, C = capex + (fixed + u use) T."""
-        share(u)
+        """Cost of T seconds at utilisation u, C = capex + (fixed + u use) T.
+
+        Source: the book, chapter 12.
+        """
         return self.capex + (self.fixed + u * self.use) * T
 
+    @law
     def crossover(self, u: Fraction, rent: DollarsPerSecond) -> Seconds:
-        """Time until owning beats rent while in use, capex/(u (rent - use) - fixed)."""
-        share(u)
-        return payback(self.capex, u * (rent - self.use) - self.fixed)
+        """Time until owning beats rent while in use, capex/(u (rent - use) - fixed).
+
+        Raises ValueError if it never does.  Ignores that rent falls from year to year.
+        Source: the book, chapter 12.
+        """
+        saving = u * (rent - self.use) - self.fixed
+        if not every(saving > 0):
+            raise ValueError(f"owning never beats rent: it saves {saving} $/s")
+        return self.capex / saving
 
 
-def hardware_saved(u_ded: Fraction, u_shared: Fraction) -> Fraction:
+@law
+def hardware_saved(u_ded: Fraction, u_shared: PositiveFraction) -> Fraction:
     """Share of the machines that a shared pool does without: 1 - u_ded / u_shared.
 
-    Assumes that the pool reaches u_shared without making work wait longer.
+    Assumes that the pool reaches u_shared without making work wait longer.  Raises
+    ValueError for a pool that is used less.  Source: the book, chapter 12.
     """
-    share(u_ded, u_shared)
-    return 1 - u_ded / u_shared
+    return (u_shared - u_ded) / u_shared
 
 
-def false_alerts(m: int, tau: Seconds, alpha: Fraction) -> PerSecond:
+@law
+def false_alerts(m: Count, tau: Positive[Seconds], alpha: Fraction) -> PerSecond:
     """Rate of alerts from m healthy monitors checked every tau: m alpha / tau.
 
     Holds for correlated monitors too; their alerts come in bursts.
+    Source: the book, chapter 12; means add up whether independent or not.
     """
-    share(alpha)
     return m * alpha / tau
 
 
-def familywise_error(alpha: Fraction, m: int) -> Fraction:
+@law
+def familywise_error(alpha: Fraction, m: Count) -> Fraction:
     """Chance of a false positive in m independent tests: 1 - (1 - alpha)^m.
 
     Upper bound for correlated two-sided normal tests.  Source: Sidak, JASA 62 (1967).
     """
-    share(alpha)
-    return 1 - (1 - alpha) ** m
+    return any_of(alpha, m)
 
 
+@law
 def sample_size(
-    p: Fraction, delta: Fraction, alpha: Fraction = 0.05, power: Fraction = 0.8
+    p: OpenFraction,
+    delta: OpenFraction,
+    alpha: Single[OpenFraction] = 0.05,
+    power: Single[OpenFraction] = 0.8,
 ) -> Ratio:
     """Requests per arm to find a lift of delta over the rate p, two-sided.
 
     n = (z_(alpha/2) + z_beta)^2 2 p (1 - p) / delta^2
-    Takes the baseline's variance for both arms, independent requests and one look.
+    Takes the baseline's variance for both arms, independent requests and one look:
+    from 5 to 5.5 % the power is 78, not 80 %.  Needs p + delta < 1 and alpha < power.
     Source: Kohavi et al., Data Mining and Knowledge Discovery 18 (2009).
     """
-    if not np.all((p > 0) & (delta > 0) & (p + delta < 1)):
-        raise ValueError(f"rates lie in 0..1 and a lift is positive: {p} + {delta}")
-    if not 0 < alpha < power < 1:
-        raise ValueError(f"0 < alpha < power < 1, not {alpha} and {power}")
-    z = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
+    if not every(p + delta < 1):
+        raise ValueError(f"no rate of {p} can rise by {delta}")
+    if not alpha < power:
+        raise ValueError(f"a level of {alpha} finds more than a power of {power}")
+    z = NormalDist().inv_cdf(power) - NormalDist().inv_cdf(alpha / 2)
     return z**2 * 2 * p * (1 - p) / delta**2
 
 
-def canary_time(n: Ratio, r: PerSecond, p: Fraction) -> Seconds:
-    """Time until a canary with a share p of r a second has n requests: n / (r p)."""
-    share(p)
+@law
+def canary_time(n: Ratio, r: Positive[PerSecond], p: PositiveFraction) -> Seconds:
+    """Time until a canary with a share p of r a second has n requests: n / (r p).
+
+    A mean: the last comes earlier or later by its part in sqrt(n), and traffic has
+    hours of its own.  Source: the book, chapter 12.
+    """
     return n / (r * p)
 
 
-def exposure(r: PerSecond, p: Shares, T: Times) -> Ratio:
-    """Requests that meet the new version in stages p_i for T_i, n = r sum_i p_i T_i."""
-    share(np.asarray(p))
-    return r * float(np.sum(np.multiply(p, T)))
+@law
+def exposed_requests(r: PerSecond, p: Shares, T: Times) -> Ratio:
+    """Requests that meet the new version in stages p_i for T_i, n = r sum_i p_i T_i.
+
+    The last axis counts stages.  A mean.  Source: the book, chapter 12.
+    """
+    return r * np.sum(np.multiply(p, T), axis=-1)
 
 
-def burn_rate(e: Fraction, slo: Fraction) -> Ratio:
+@law
+def burn_rate(e: Fraction, slo: FractionBelow1) -> Ratio:
     """How many times too fast errors, a share e, spend the error budget: e / (1 - slo).
 
+    Assumes steady traffic: a share of few requests spends little.
     Source: Google, The Site Reliability Workbook (2018), chapter 5.
     """
-    share(e, slo)
     return e / (1 - slo)
 
 
-def upkeep(T: Seconds, C: Dollars, s: DollarsPerSecondSquared) -> DollarsPerSecond:
+@law
+def upkeep(
+    T: Positive[Seconds], C: Dollars, s: DollarsPerSecondSquared
+) -> DollarsPerSecond:
     """Mean cost rate of a model retrained every T for C dollars: C / T + s T / 2.
 
     Without retraining the loss rate grows by s every second: linear decay.
+    Source: the book, chapter 12; the form is Harris's lot size (1913).
     """
     return C / T + s * T / 2
 
 
-def retraining_interval(C: Dollars, s: DollarsPerSecondSquared) -> Seconds:
-    """Interval of least upkeep, T* = sqrt(2 C / s); longer where decay levels off."""
-    positive(C, s)
-    return np.sqrt(2 * C / s)
+@law
+def retraining_interval(
+    C: Positive[Dollars], s: Positive[DollarsPerSecondSquared]
+) -> Seconds:
+    """Interval of least upkeep, T* = sqrt(2 C / s); longer where decay levels off.
+
+    Source: the book, chapter 12: the derivative of ``upkeep`` is 0.
+    """
+    return sqrt(2 * C / s)
 
 
-def feature_history(F: int, retention: Seconds, tau: Seconds, row: Bytes) -> Bytes:
-    """Bytes of F features renewed every tau and kept: F (retention / tau) row."""
+@law
+def feature_history(
+    F: Count, retention: Seconds, tau: Positive[Seconds], row: Bytes
+) -> Bytes:
+    """Bytes of F features renewed every tau and kept: F (retention / tau) row.
+
+    Ignores compression, replicas and indices.  Source: the book, chapter 12.
+    """
     return F * retention / tau * row
 
 
+@law
 def benefit_cost(
-    N: int, h: Fraction, wage: DollarsPerSecond, bill: DollarsPerSecond
+    N: Count, h: Ratio, wage: DollarsPerSecond, bill: Positive[DollarsPerSecond]
 ) -> Ratio:
     """What a platform returns per dollar of its bill: N h wage / bill.
 
     It saves h of an engineer on each.  Ignores that dependencies of models outgrow N.
+    Source: the book, chapter 12.
     """
     return N * h * wage / bill

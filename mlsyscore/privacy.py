@@ -3,166 +3,233 @@
 Delta, the sensitivity, is the most that one record moves a statistic, in its unit.
 """
 
-from math import ceil, erfc, exp, inf, log2, sqrt
+from math import pi
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .units import Dollars, DollarsPerSecond, Fraction, PerSecond, Ratio, Seconds, share
+from .elementwise import ceil, every, exp, larger, log, log1p, smaller, sqrt
+from .ranges import (
+    FROM_0,
+    LAST,
+    Count,
+    Factor,
+    Fraction,
+    OpenFraction,
+    Positive,
+    PositiveFraction,
+    Range,
+    Ratio,
+    Whole,
+    law,
+)
+from .units import Dollars, DollarsPerSecond, PerSecond, Seconds
 
-Counts = Annotated[NDArray[np.float64], "1"]
-Order = Annotated[float, "1", (1.1, 9.0)]
+Counts = Annotated[NDArray[np.float64], "1", FROM_0]
+Decimals = Annotated[int, "1", Range(0, 300)]
+Multiplier = Annotated[float, "1", Range(0.01, 1e6)]  # sigma where it is summed
+Order = Annotated[float, "1", Range(1.001, 1e4)]
+Replicas = Annotated[int, "1", Range(2, LAST)]
+
 TAIL, POINTS = 16.0, 4096  # standard deviations beyond the mass; points of the sum
+LOGS, STEP = np.linspace(-24, 3, 512, retstep=True)
+GRID = np.exp(LOGS)  # from 4e-11 to 20 standard deviations
 
 
-def _between(low: float, high: float, *values: Any) -> None:
-    for x in values:
-        if not np.all((x > low) & (x < high)):
-            raise ValueError(f"{x} must lie between {low} and {high}")
+def _number(x: Any) -> Any:
+    """Return a plain float for a single number of numpy's."""
+    return x if np.ndim(x) else float(x)
 
 
-def _tail(x: float) -> float:
-    return erfc(x / sqrt(2)) / 2
-
-
-def laplace_scale(Delta: Ratio, eps: Ratio) -> Ratio:
+@law
+def laplace_scale(Delta: Positive[Ratio], eps: Positive[Ratio]) -> Positive[Ratio]:
     """Scale of Laplace noise that gives eps, and its mean error: b = Delta / eps.
 
+    Ignores that floats have gaps, which leak.
     Source: Dwork, McSherry, Nissim and Smith, TCC (2006).
     """
-    _between(0, inf, Delta, eps)
     return Delta / eps
 
 
-def gaussian_sigma(Delta: Ratio, eps: Fraction, delta: Fraction) -> Ratio:
+@law
+def gaussian_sigma(
+    Delta: Positive[Ratio], eps: OpenFraction, delta: OpenFraction
+) -> Positive[Ratio]:
     """Gaussian sigma enough for (eps, delta): Delta sqrt(2 ln(1.25 / delta)) / eps.
 
-    Not the least; see gaussian_delta.  Raises ValueError for eps >= 1, where it is
+    A third to a half above the least, which gaussian_delta gives.  For eps >= 1 it is
     not proved and in the end too little.  Source: Dwork and Roth (2014), theorem A.1.
     """
-    _between(0, inf, Delta)
-    _between(0, 1, eps, delta)
-    return Delta * np.sqrt(2 * np.log(1.25 / delta)) / eps
+    return Delta * sqrt(2 * log(1.25 / delta)) / eps
 
 
-def gaussian_delta(Delta: Ratio, eps: Ratio, sigma: Ratio) -> Fraction:
-    """Least delta of Gaussian noise at a given eps, exactly.
+@law
+def gaussian_delta(
+    Delta: Positive[Ratio], eps: Ratio, sigma: Positive[Ratio]
+) -> Fraction:
+    """Least delta of Gaussian noise at a given eps, to 13 digits.
 
     delta = Phi(a/2 - eps/a) - e^eps Phi(-a/2 - eps/a),  a = Delta / sigma
+    These near-equals are one integral, E[max(0, 1 - e^(eps - loss))], summed over ln t:
+    int_0^inf (1 - e^(-a t)) phi(u + t) dt,  u = eps/a - a/2
     Source: Balle and Wang, ICML (2018), theorem 8.
     """
-    _between(0, inf, Delta, sigma)
-    a = Delta / sigma
-    return _tail(eps / a - a / 2) - exp(eps) * _tail(eps / a + a / 2)
+    a = np.expand_dims(Delta / sigma, -1)
+    with np.errstate(all="ignore"):
+        u = np.expand_dims(eps, -1) / a - a / 2
+        u = np.clip(u, -9, 40)  # beyond, delta is 1 or 0 to the last digit
+        terms = -np.expm1(-a * GRID) * np.exp(-((u + GRID) ** 2) / 2) * GRID
+    return _number(terms.sum(-1) * STEP / sqrt(2 * pi))
 
 
-def basic_composition(eps: Ratio, k: int) -> Ratio:
-    """Budget that k releases of eps spend at most: k eps; deltas add likewise."""
+@law
+def basic_composition(eps: Ratio, k: Count) -> Ratio:
+    """Budget that k releases of eps spend at most: k eps; deltas add likewise.
+
+    Far too much for many small ones.  Source: Dwork and Roth (2014), section 3.5.
+    """
     return k * eps
 
 
+@law
 def membership_bound(fpr: Fraction, eps: Ratio, delta: Fraction = 0.0) -> Fraction:
     """Largest share of members that an attack finds at a false-positive rate.
 
     TPR <= min(e^eps FPR + delta, 1 - e^-eps (1 - delta - FPR))
+    Of any attack, whatever it knows besides; real ones stay far below.
     Source: Kairouz, Oh and Viswanath, ICML (2015), theorem 2.1.
     """
-    share(fpr)
-    other = 1 - np.exp(-eps) * np.maximum(1 - delta - fpr, 0)
-    return np.minimum(np.exp(eps) * fpr + delta, other)
+    few = exp(smaller(eps + log(fpr), 0.0)) + delta  # e^eps FPR above 1 bounds nothing
+    return smaller(few, 1 - exp(-eps) * larger(1 - delta - fpr, 0.0))
 
 
-def sampling_rate(N: int, B: Ratio) -> Fraction:
-    """Chance that one of N records joins a batch of mean size B: q = B / N."""
-    _between(0, inf, B)
-    if not np.all(B <= N):
+@law
+def sampling_rate(N: Count, B: Positive[Ratio]) -> PositiveFraction:
+    """Chance that one of N records joins a batch of mean size B: q = B / N.
+
+    Each record by its own coin: the batch's size varies.  Raises ValueError for B > N.
+    Source: Abadi et al., CCS (2016), section 3.1.
+    """
+    if not every(B <= N):
         raise ValueError(f"a batch of {B} is not drawn from {N} records")
     return B / N
 
 
-def sgd_steps(N: int, B: Ratio, epochs: Ratio) -> int:
-    """Steps of DP-SGD in a number of epochs: ceil(epochs N / B)."""
+@law
+def sgd_steps(N: Count, B: Positive[Ratio], epochs: Ratio) -> Whole:
+    """Steps of DP-SGD in a number of epochs: ceil(epochs N / B).
+
+    Source: definition; Abadi et al. (2016), section 3.1: an epoch is N / B batches.
+    """
     return ceil(epochs * N / B)
 
 
-def gaussian_rdp(alpha: Order, sigma: Ratio) -> Ratio:
+@law
+def gaussian_rdp(alpha: Order, sigma: Positive[Ratio]) -> Ratio:
     """Renyi divergence of Gaussian noise, alpha / (2 sigma^2), in units of Delta.
 
     Steps add.  Source: Mironov, CSF (2017), corollary 3.
     """
-    _between(0, inf, sigma)
     return alpha / (2 * sigma**2)
 
 
-def subsampled_rdp(alpha: Order, q: Fraction, sigma: Ratio) -> Ratio:
+@law
+def subsampled_rdp(alpha: Order, q: Fraction, sigma: Multiplier) -> Ratio:
     """Renyi divergence of one step of DP-SGD at one order: the definition, summed.
 
-    1/(alpha - 1) ln E[(1 - q + q e^((2z - 1)/(2 sigma^2)))^alpha], z ~ N(0, sigma^2)
-    Each record joins by its own coin of chance q; a neighbour lacks one record.
+    1/(alpha - 1) ln E[(1 - q + q e^(y/sigma - 1/(2 sigma^2)))^alpha], y ~ N(0, 1)
+    Each record joins by its own coin of chance q; a neighbour lacks one record.  Right
+    to 2e-8 of itself, or to 4e-15/(alpha - 1) where that is more.
     Source: Mironov, Talwar and Zhang, arXiv 1908.10530 (2019), section 3.
     """
-    _between(1, inf, alpha)
-    _between(0, inf, sigma)
-    _between(0, 1, q)
-    z, dz = np.linspace(-TAIL * sigma, alpha + TAIL * sigma, POINTS, retstep=True)
-    odds = np.logaddexp(np.log1p(-q), np.log(q) + (2 * z - 1) / (2 * sigma**2))
-    weight = np.log(dz / sigma) - (z / sigma) ** 2 / 2 - np.log(2 * np.pi) / 2
-    return float(np.logaddexp.reduce(alpha * odds + weight)) / (alpha - 1)
+    a, s = np.expand_dims(alpha, -1), np.expand_dims(1 / sigma, -1)
+    stays, joins = np.expand_dims(log1p(-q), -1), np.expand_dims(log(q), -1)
+    width = a * s + 2 * TAIL
+    y = width * np.linspace(0, 1, POINTS) - TAIL
+    odds = np.logaddexp(stays, joins + s * (y - s / 2))
+    weight = np.log(width / (POINTS - 1)) - y**2 / 2 - np.log(2 * pi) / 2
+    log_mean = np.logaddexp.reduce(a * odds + weight, axis=-1)
+    return _number(np.maximum(log_mean, 0.0) / (alpha - 1))
 
 
-def rdp_epsilon(alpha: Order, rdp: Ratio, delta: Fraction) -> Ratio:
+@law
+def rdp_epsilon(alpha: Order, rdp: Ratio, delta: OpenFraction) -> Ratio:
     """Bound on eps from a Renyi divergence: rdp + ln(1/delta) / (alpha - 1).
 
-    Take the least over alpha.  Source: Mironov, CSF (2017), proposition 3.
+    Take the least over alpha.  With subsampled_rdp it is what TF Privacy and Opacus
+    print for DP-SGD on MNIST (60,000 records, batches of 240 and 256, sigma 0.7 to 1.3,
+    15 to 60 epochs), to all three digits; the exact loss spends 21 to 28 % less.
+    Source: Mironov, CSF (2017), proposition 3.
     """
-    _between(1, inf, alpha)
-    _between(0, 1, delta)
-    return rdp + np.log(1 / delta) / (alpha - 1)
+    return rdp - log(delta) / (alpha - 1)
 
 
-def rdp_epsilon_tight(alpha: Order, rdp: Ratio, delta: Fraction) -> Ratio:
+@law
+def rdp_epsilon_tight(alpha: Order, rdp: Ratio, delta: OpenFraction) -> Ratio:
     """Bound on eps, lower than rdp_epsilon by ln(alpha)/(alpha - 1) - ln(1 - 1/alpha).
 
+    For those MNIST runs 10 to 20 % lower.  Raises ValueError where it would be below 0,
+    for the proposition is of eps >= 0: there a delta less than this one does for eps 0.
     Source: Canonne, Kamath and Steinke, NeurIPS (2020), proposition 12.
     """
-    gain: float = np.log(alpha) / (alpha - 1) - np.log(1 - 1 / alpha)
-    return rdp_epsilon(alpha, rdp, delta) - gain
+    gain = log(alpha) / (alpha - 1) - log1p(-1 / alpha)
+    return rdp - log(delta) / (alpha - 1) - gain
 
 
+@law
 def mutual_information(counts: Counts) -> Ratio:
     """Bits that an output O tells about a record R, from their joint counts.
 
     I(R;O) = sum p(r,o) log2(p(r,o) / (p(r) p(o)))
-    Few counts bias it up, by about (rows - 1)(columns - 1) / (2 n ln 2) for n in all.
+    Rows are records, columns outputs; of one row or column it is 0.  Few counts bias it
+    up, by about (rows - 1)(columns - 1) / (2 n ln 2) for n in all.
+    Source: Shannon (1948); the bias: Miller (1955).
     """
-    if not np.all(np.asarray(counts) >= 0):
-        raise ValueError(f"counts are not negative: {counts}")
-    p = np.atleast_2d(counts) / np.sum(counts)
-    apart, some = p.sum(0) * p.sum(1, keepdims=True), p > 0
-    return float(np.sum(p[some] * np.log2(p[some] / apart[some])))
+    table = np.atleast_2d(counts)
+    n = table.sum()
+    if table.ndim > 2 or not 0 < n <= LAST:
+        raise ValueError(f"no information in {n} counts of shape {table.shape}")
+    p = table / n
+    odds = p / p.sum(0) / p.sum(1, keepdims=True)
+    return max(0.0, np.sum(p[p > 0] * np.log2(odds[p > 0])))
 
 
-def rounded_bits(d: int) -> Ratio:
-    """Most bits in one score from 0 to 1 rounded to d decimals: log2(10^d + 1)."""
-    return log2(10**d + 1)
+@law
+def rounded_bits(d: Decimals) -> Ratio:
+    """Most bits in one score from 0 to 1 rounded to d decimals: log2(10^d + 1).
+
+    All values as likely; a score that is nearly always 1.00 tells less.
+    Source: the book, chapter 13; Shannon (1948).
+    """
+    return log(10.0**d + 1) / log(2)
 
 
-def extraction_time(n: Ratio, r: PerSecond, b: Ratio) -> Seconds:
+@law
+def extraction_time(n: Ratio, r: Positive[PerSecond], b: Factor) -> Seconds:
     """Least time for n queries through a token bucket: max(0, (n - b) / r).
 
-    It fills at r tokens a second up to b; a query takes one.  Starts full.
+    It fills at r tokens a second up to b; a query takes one.  Starts full.  Ignores
+    that whoever has k accounts has k buckets.
+    Source: definition of a token bucket, as in RFC 2697 (1999).
     """
-    _between(0, inf, r, b)
-    return np.maximum(0, (n - b) / r)
+    return larger(0.0, (n - b) / r)
 
 
+@law
 def extraction_cost(n: Ratio, c_q: Dollars, T: Seconds, c: DollarsPerSecond) -> Dollars:
-    """Cost of n answers at c_q each, over T seconds at a fee c: n c_q + c T."""
+    """Cost of n answers at c_q each, over T seconds at a fee c: n c_q + c T.
+
+    Ignores the training of the copy.  Source: the book, chapter 13.
+    """
     return n * c_q + c * T
 
 
-def gather_ratio(R: int) -> Ratio:
-    """Bytes to see R gradients in one place, as Krum must, per all-reduce's: R / 2."""
-    _between(1, inf, R)
+@law
+def gather_ratio(R: Replicas) -> Factor:
+    """Bytes to see R gradients in one place, as Krum must, per all-reduce's: R / 2.
+
+    (R - 1) V into one replica, over 2 (R - 1)/R V at each of a ring.
+    Source: the book, chapter 13; Krum: Blanchard et al., NeurIPS (2017).
+    """
     return R / 2

@@ -1,12 +1,15 @@
 """Each law is checked against something that is not the law."""
 
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from mlsyscore import operations as ops
-from mlsyscore.compute import breakeven_utilisation
+from mlsyscore.compute import break_even_utilisation
 from mlsyscore.units import day, dollar, hour, minute
 
 
@@ -104,7 +107,7 @@ def test_canary_and_roll_out_against_requests_that_arrive():
     ends = stages.cumsum()
     stage = np.searchsorted(ends, at[at < ends[-1]])
     met = (rng.random(stage.size) < shares[stage]).sum()
-    law = ops.exposure(r, shares, stages)
+    law = ops.exposed_requests(r, shares, stages)
     assert met == pytest.approx(law, abs=4 * law**0.5)
 
 
@@ -181,7 +184,7 @@ def test_owning_and_renting_against_a_ledger():
     assert bought.crossover(1.0, 2 * dollar / hour) / hour == pytest.approx(800)
     assert bought.total(0.0, 1 * hour) == pytest.approx(1_000.5)
     rent = 2 * crossing / hour  # by then, in all
-    u = breakeven_utilisation(bought.total(0, crossing), rent, rent / 8)
+    u = break_even_utilisation(bought.total(0, crossing), rent, rent / 8)
     assert u == pytest.approx(0.6)
 
 
@@ -205,35 +208,85 @@ def test_arrays_broadcast():
     assert ops.payback(10, np.array([1.0, 5.0])).tolist() == [10, 2]
 
 
+def test_several_roll_outs_at_once_stages_along_the_last_axis():
+    shares, stages = np.array([[0.1, 1.0], [0.5, 0.5]]), np.array([10.0, 5.0])
+    met = ops.exposed_requests(2.0, shares, stages)
+    assert met.tolist() == [2 * (1 + 5), 2 * (5 + 2.5)]
+    assert ops.exposed_requests(np.array([2.0, 4.0]), shares, stages)[1] == 30
+    assert ops.exposed_requests(2.0, 0.5, [10, 5]) == 15  # one share in all stages
+    with pytest.raises(ValueError, match=r"3.*2"):
+        ops.exposed_requests(2.0, [0.1, 0.2, 1.0], stages)
+
+
+@pytest.mark.parametrize("alpha", [1e-17, 1e-9, 0.05, 0.75, 1 - 1e-9])
+@pytest.mark.parametrize("m", [1, 2, 20, 10**9])
+def test_familywise_error_to_twelve_digits(alpha, m):
+    with localcontext(prec=60):
+        exact = 1 - (1 - Decimal(alpha)) ** m
+    assert ops.familywise_error(alpha, m) == pytest.approx(float(exact), rel=1e-12)
+
+
+@pytest.mark.parametrize("more", [1e-12, 1e-6, 0.5])
+def test_a_pool_that_is_hardly_better_saves_little_to_twelve_digits(more):
+    u, v = 0.3, 0.3 * (1 + more)
+    exact = 1 - Fraction(u) / Fraction(v)
+    assert ops.hardware_saved(u, v) == pytest.approx(float(exact), rel=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1e-9, 1e-40, 1e-300])
+def test_levels_may_be_as_small_as_a_fleet_of_tests_asks(alpha):
+    z = norm.isf(alpha / 2) + norm.isf(0.2)
+    n = ops.sample_size(0.2, 0.1, alpha)
+    assert n == pytest.approx(z**2 * 2 * 0.2 * 0.8 / 0.1**2, rel=1e-9)
+
+
 NAN, OWN = float("nan"), ops.Ownership(1, 1, 0)
 MIXED, WIDE = np.array([0.5, -0.1]), np.array([0.1, 0.5])
 BAD = {
-    ops.hardware_saved: [(0.3, np.array([0.7, 70])), (-0.1, 0.7), (NAN, 0.7)],
-    ops.false_alerts: [(10, 60, 5)],
-    ops.familywise_error: [(5, 20), (MIXED, 20)],
+    ops.payback: [(1, np.array([1, 0])), (-1, 1), (1, 0), (1e300, 1e-300)],
+    ops.Ownership: [(-1, 1, 1), (1, -1, 1), (1, 1, NAN)],
+    OWN.total: [(80, 1), (-0.1, 1), (0.5, -1)],
+    OWN.crossover: [(80, 3), (1.01, 3), (-0.1, 3), (0.5, 1), (0.5, 2), (0.5, -1)],
+    ops.hardware_saved: [
+        *[(0.3, np.array([0.7, 70])), (-0.1, 0.7), (NAN, 0.7), (0, 0), (0.3, 0)],
+        *[(0.7, 0.3), (2, 1)],
+    ],
+    ops.false_alerts: [(10, 60, 5), (10, 60, -0.1), (10, 0, 0.1), (0, 60, 0.1)],
+    ops.familywise_error: [(5, 20), (MIXED, 20), (0.1, 0), (0.1, -1), (0.1, 1.5)],
     ops.sample_size: [
         *[(NAN, 0.1), (0.05, 0.0), (0.05, MIXED), (0.5, 0.5), (0.5, WIDE)],
-        *[(WIDE - 0.1, 0.1), (0.1, 0.1, 1.5), (0.1, 0.1, 0.1, 0.1)],
+        *[(WIDE - 0.1, 0.1), (0.1, 0.1, 1.5), (0.1, 0.1, 0.1, 0.1), (0.9, 0.2)],
+        *[(0.1, 0.1, 0.0), (0.1, 0.1, 0.1, 1.0), (0.1, 0.1, 0.8, 0.05)],
+        *[(0.1, 0.1, WIDE), (0.1, 0.1, 0.05, WIDE)],
     ],
-    ops.canary_time: [(1000, 10, 5)],
-    ops.exposure: [(10, [0.05, 5], [60, 60])],
-    ops.burn_rate: [(2, 0.999), (0.1, 99.9)],
+    ops.canary_time: [(1000, 10, 5), (1000, 10, 0), (1000, 0, 0.1), (-1, 10, 0.1)],
+    ops.exposed_requests: [
+        *[(10, [0.05, 5], [60, 60]), (10, [0.05, -1], [60, 60]), (-1, [1], [60])],
+        *[(10, [0.05, 1], [60, -60]), (10, [NAN, 1], [60, 60])],
+    ],
+    ops.burn_rate: [(2, 0.999), (-1, 0.9), (0.1, 99.9), (0.1, 1), (0.1, -1)],
+    ops.upkeep: [(0, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1)],
     ops.retraining_interval: [(MIXED, 1), (np.array([1, 0]), 1), (1, np.array([1, 0]))],
-    ops.payback: [(1, np.array([1, 0]))],
-    OWN.total: [(80, 1)],
-    OWN.crossover: [(80, 1), (0.5, 1)],
+    ops.feature_history: [(0, 1, 1, 1), (1, -1, 1, 1), (1, 1, 0, 1), (1, 1, 1, -1)],
+    ops.benefit_cost: [(0, 1, 1, 1), (1, -1, 1, 1), (1, 1, -1, 1), (1, 1, 1, 0)],
 }
 
 
 @pytest.mark.parametrize(("law", "args"), [(f, x) for f in BAD for x in BAD[f]])
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(law, args):
-    with pytest.raises(ValueError, match=r"\d"):
+    with pytest.raises(ValueError, match=r"\d|nan"):
         law(*args)
 
 
 def test_the_edges_are_accepted_and_a_power_above_one_named():
     assert ops.false_alerts(10, 1, 1.0) == 10
     assert ops.familywise_error(0.0, 9) == 0
+    assert ops.familywise_error(1.0, 9) == 1
     assert ops.burn_rate(1.0, 0.0) == 1
-    with pytest.raises(ValueError, match=r"1\.5"):  # names the power
+    assert ops.hardware_saved(0.7, 0.7) == 0
+    assert OWN.total(0.0, 0.0) == 1
+    assert ops.benefit_cost(1, 1.5, 2.0, 1.0) == 3  # more than one engineer saved
+    with pytest.raises(ValueError, match=r"power = 1\.5"):
         ops.sample_size(0.05, 0.01, 0.05, 1.5)
+    with pytest.raises(ValueError, match=r"0\.8 .*0\.5"):
+        ops.sample_size(0.05, 0.01, 0.8, 0.5)

@@ -45,14 +45,24 @@ def test_kl_is_the_integral_that_defines_it_and_misses_a_change_of_tails():
     assert divergence(tails, stats.norm()) == approx(0.0468, abs=1e-4)
 
 
-def test_z_score_is_welchs_and_the_books():
+def test_kl_of_what_hardly_differs_is_no_less_than_nothing():
+    for d in (1e-5, 1e-8, 1e-12, 1e-16, 0.0):
+        assert rb.kl_normal(Normal(d, 1), Normal(0, 1)) == approx(d * d / 2, rel=1e-12)
+        for s in (1 + d, 1 - d):  # ((s - 1)^2 + O(d^3)), which rounds to 1e-16
+            kl = rb.kl_normal(Normal(0, s), Normal(0, 1))
+            assert kl == approx(d * d, rel=1e-4, abs=2e-16)
+    stuck = rb.kl_normal(Normal(0, 1e-30), Normal(0, 1))  # a sensor that froze
+    assert stuck == approx(30 * np.log(10) - 1 / 2)
+
+
+def test_z_is_welchs_and_the_books_its_first_sample_less_its_second():
     p, q = Normal(0.4, 0.2), Normal(0.5, 0.9)
     welch = stats.ttest_ind_from_stats(0.5, 0.9, 70, 0.4, 0.2, 40, equal_var=False)
-    assert rb.z_score(p, 40, q, 70) == approx(welch.statistic)
+    assert rb.two_sample_z(q, 70, p, 40) == approx(welch.statistic)
     p, q = Normal(0.50, 0.3), Normal(0.55, 0.3)
     # the book's 5.27 takes the reference mean as known; two samples give 3.73
-    assert rb.z_score(p, 10**12, q, 1000) == approx(5.27, abs=0.005)
-    assert rb.z_score(p, 1000, q, 1000) == approx(3.73, abs=0.005)
+    assert rb.two_sample_z(q, 1000, p, 10**12) == approx(5.27, abs=0.005)
+    assert rb.two_sample_z(q, 1000, p, 1000) == approx(3.73, abs=0.005)
 
 
 def test_z_alarms_at_its_level_until_values_depend_on_each_other():
@@ -60,7 +70,7 @@ def test_z_alarms_at_its_level_until_values_depend_on_each_other():
 
     def alarms(x):
         p, q = (Normal(s.mean(-1), s.std(-1, ddof=1)) for s in x)
-        return np.mean(np.abs(rb.z_score(p, 200, q, 200)) > 1.96)
+        return np.mean(np.abs(rb.two_sample_z(q, 200, p, 200)) > 1.96)
 
     assert alarms(x) == approx(0.05, abs=0.009)  # four standard errors of 10,000 draws
     for k in range(1, 200):  # each value remembers half of the one before
@@ -78,6 +88,9 @@ def test_ks_critical_is_kolmogorovs_and_cautious_for_small_samples_and_ties():
         test = stats.ks_2samp(np.arange(n), np.arange(n) + k - 0.5, method="exact")
         assert test.statistic == approx(k / n)
         assert test.pvalue == approx(level, abs=1e-4)
+    assert rb.ks_critical(0.5, 2, 2) == approx(np.sqrt(np.log(4) / 2))
+    with pytest.raises(ValueError, match=r"would be 1\.358"):
+        rb.ks_critical(0.05, 2, 2)  # 2 values of 2 differ by 1 at most
     x = rng(3).integers(5, size=(4000, 2, 1000))  # a feature of five values: 1.1 %
     below = np.stack([(x <= v).mean(-1) for v in range(5)], -1)
     D = np.abs(below[:, 0] - below[:, 1]).max(-1)
@@ -125,7 +138,7 @@ def test_the_certificate_is_exact_for_one_wall_and_half_of_the_truth_for_two():
     holds = optimize.brentq(lambda x: share(x) - 0.5, 0, 9)  # to 0.93
     assert rb.certified_radius(share(0), 1.0) / holds == approx(0.509, abs=1e-3)
     assert rb.certified_radius(0.5, 1.0) == approx(0, abs=1e-15)
-    with pytest.raises(ValueError, match=r"not 1\.0"):
+    with pytest.raises(ValueError, match=r"p_A = 1\.0"):
         rb.certified_radius(1.0, 1.0)
     corner = np.full((3, 10, 10), -0.1)  # every pixel moved
     assert rb.corner_distance(0.1, corner.size) == approx(np.linalg.norm(corner))
@@ -136,10 +149,10 @@ def test_a_count_is_not_a_bound_on_p_A():
     # a 99.9 % Clopper-Pearson bound hardly ever; four standard errors of 20,000 draws
     votes = rng(6).binomial(200, 0.9, size=20_000)
     true = rb.certified_radius(0.9, 0.5)
-    far = [rb.certified_radius(p, 0.5) > true for p in votes / 200]
+    far = rb.certified_radius(votes / 200, 0.5) > true
     low = stats.beta.ppf(0.001, votes, 201 - votes)
     assert np.mean(far) == approx(stats.binom.sf(180, 200, 0.9), abs=0.014)
-    assert np.mean([rb.certified_radius(p, 0.5) > true for p in low]) <= 0.002
+    assert np.mean(rb.certified_radius(low, 0.5) > true) <= 0.002
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(19, 0.1), (200, 0.05), (500, 0.3)])
@@ -168,6 +181,9 @@ def test_conformal_rank_agrees_with_exact_arithmetic():
         for cent in range(1, 100):
             exact = ceil((n + 1) * (1 - Fraction(cent, 100)))
             assert exact > n or rb.conformal_rank(n, cent / 100) == exact
+    assert type(rb.conformal_rank(9, 0.1)) is int
+    ranks = rb.conformal_rank(np.array([9, 99]), np.array([[0.1], [0.3]]))
+    assert ranks.tolist() == [[9, 90], [7, 70]]
 
 
 def test_risk_falls_as_a_calibrated_model_abstains():
@@ -190,6 +206,11 @@ def test_calibration_error_of_an_overconfident_model_and_of_a_calibrated_one():
     assert rb.calibration_error(c, right) == approx(np.abs(share - mean).mean())
     last = rb.calibration_error(np.array([1.0, 0.95]), np.array([0.0, 1.0]), 10)
     assert last == approx(0.475)  # 1.0 shares the last bin, where errors cancel
+    # rounded to cents each is on an edge: of 100 bins, it is alone in the one below it
+    c = np.arange(101) / 100
+    mixed = np.arange(101) % 2  # neighbours that shared a bin would cancel
+    ece = rb.calibration_error(c, mixed, 100)
+    assert ece == approx(np.abs(mixed - c).mean())
     # a calibrated model scores not 0 but 0.31 sqrt(B/n): 3 points from 1,000 answers
     c, y = rng(12).uniform(size=(2, 400, 1000))
     ece = [rb.calibration_error(a, b) for a, b in zip(c, y < c, strict=True)]
@@ -230,24 +251,55 @@ def test_arrays_broadcast():
     p, q = Normal(0.0, 1.0), Normal(mu, 1 + mu)
     for i in range(2):
         one = Normal(mu[i], 1 + mu[i])
-        assert rb.z_score(p, n, q, 7)[i] == approx(rb.z_score(p, n[i], one, 7))
+        assert rb.two_sample_z(p, n, q, 7)[i] == approx(
+            rb.two_sample_z(p, n[i], one, 7)
+        )
         assert rb.kl_normal(p, q)[i] == approx(rb.kl_normal(p, one))
         assert rb.ks_critical(0.05, n, 7)[i] == rb.ks_critical(0.05, n[i], 7)
         assert rb.exponent_flip(w, 7)[i] == rb.exponent_flip(w[i], 7)
         assert rb.adversarial_step(2.0, n)[i] == rb.adversarial_step(2.0, n[i])
 
 
-NAN = float("nan")
+NAN, ONE, TWO = float("nan"), np.ones(1), np.array([0.5, 1.0])
+STANDARD = Normal(0, 1)
 REFUSED = {
-    Normal: [(0.0, 0.0), (0.0, NAN), (0.0, np.array([1.0, -1.0]))],
-    rb.psi: [(np.array([1.0, 0]), np.ones(2)), (np.ones(2), np.array([1.0, 0]))],
-    rb.ks_critical: [(0.0, 9, 9), (1.0, 9, 9), (NAN, 9, 9)],
-    rb.adversarial_step: [(1.0, -1)],
-    rb.certified_radius: [(0.49, 1.0), (NAN, 1.0)],
-    rb.conformal_rank: [(8, 0.1), (8, 0.0), (8, 1.0), (8, NAN)],
-    rb.calibration_error: [(np.array([0.5, c]), np.ones(2)) for c in (1.1, -0.1, NAN)],
+    Normal: [(0.0, 0.0), (0.0, NAN), (0.0, np.array([1.0, -1.0])), (NAN, 1.0)],
+    rb.psi: [
+        *[(np.array([1.0, 0]), np.ones(2)), (np.ones(2), np.array([1.0, 0]))],
+        *[(np.ones(3), np.ones(2)), (ONE, TWO), (TWO, ONE), (ONE, ONE), (3.0, 4.0)],
+        *[
+            ([], []),
+            (np.ones((2, 3)), np.ones((2, 2))),
+            (TWO, np.array([1e308, 1e308])),
+        ],
+    ],
+    rb.kl_normal: [(STANDARD, Normal(1e200, 1)), (Normal(0, 1e200), STANDARD)],
+    rb.two_sample_z: [(STANDARD, n, STANDARD, 9) for n in (0, -1, 1.5)]
+    + [(STANDARD, 9, STANDARD, n) for n in (0, -1, 1.5)],
+    rb.ks_critical: [
+        *[(0.0, 9, 9), (1.0, 9, 9), (NAN, 9, 9), (0.5, 0, 9), (0.5, 9, 0)],
+        *[(0.5, 9.5, 9), (1e-300, 9, 9)],
+    ],
+    rb.adversarial_step: [(1.0, -1), (-1.0, 1), (1.0, 1.5)],
+    rb.certified_radius: [(0.49, 1.0), (NAN, 1.0), (1.0, 1.0), (0.9, -1.0)],
+    rb.corner_distance: [(-0.1, 4), (0.1, 0), (0.1, 1.5)],
+    rb.conformal_rank: [
+        *[(8, 0.1), (8, 0.0), (8, 1.0), (8, NAN), (0, 0.5), (8.5, 0.5), (8, -0.1)],
+        (np.array([9, 8]), 0.1),
+    ],
+    rb.risk_curve: [
+        *[(TWO, ONE), (ONE, TWO), (0.5, 1.0), (TWO[None], TWO[None]), (2 * TWO, TWO)],
+        *[(TWO, -TWO), (TWO, 2 * TWO)],
+    ],
+    rb.calibration_error: [
+        *[(np.array([0.5, c]), np.ones(2)) for c in (1.1, -0.1, NAN)],
+        *[(TWO, ONE), (ONE, TWO), (0.5, 1.0), (TWO[None], TWO[None]), ([], [])],
+        *[(TWO, 2 * TWO), (TWO, TWO, 0), (TWO, TWO, 1e308), (TWO, TWO, [1, 2])],
+    ],
     rb.exponent_flip: [(w, 7) for w in (0.0, 2.0**-127, 2.0**128, NAN, np.arange(2.0))],
-    lambda *k_E: rb.exponent_flip(1.0, *k_E): [(8,), (-1,), (0, 9)],
+    lambda *k_E: rb.exponent_flip(1.0, *k_E): [
+        *[(8,), (-1,), (0, 9), (0, 1), (5, 5), (1.5,), (0, 5.5)],
+    ],
 }
 
 
@@ -255,5 +307,14 @@ REFUSED = {
     ("law", "words"), [(f, x) for f in REFUSED for x in REFUSED[f]]
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(law, words):
-    with pytest.raises(ValueError, match=r"\d"):
+    with pytest.raises(ValueError, match=r"\d|nan"):
         law(*words)
+
+
+def test_the_ends_are_accepted():
+    assert rb.certified_radius(0.5, 1.0) == 0
+    assert rb.adversarial_step(0.0, 0) == 0
+    assert rb.exponent_flip(-65504.0, 1, 5) == -65504 / 4  # the largest of FP16
+    with pytest.raises(ValueError, match="65536"):
+        rb.exponent_flip(65536.0, 0, 5)
+    assert rb.exponent_flip(2.0**-14, 4, 5) == 4  # its least normal one

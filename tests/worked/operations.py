@@ -39,13 +39,16 @@ ROWS = [
     Row(
         "CanaryVersusCutoverExposure",
         "exposure_ratio",
-        lambda: ops.exposure(1, 1.0, 2 * hour) / ops.exposure(1, 0.05, 2 * hour),
+        lambda: (
+            ops.exposed_requests(1, 1.0, 2 * hour)
+            / ops.exposed_requests(1, 0.05, 2 * hour)
+        ),
         20,
     ),
     Row(
         "CanaryGuardrailSchedule",
         "admitted_by_completion",
-        lambda: ops.exposure(1e6 / hour, *STAGES),
+        lambda: ops.exposed_requests(1e6 / hour, *STAGES),
         6.7e5,
     ),
     Row(
