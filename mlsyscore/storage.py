@@ -148,8 +148,8 @@ def codec_break_even(
 
 
 @law
-def graph_index(n: Whole, vector: Bytes, M: Links, link: Bytes = 4.0) -> Bytes:
-    """Size of an HNSW index of n vectors: n (vector + link M (2 + 1/(M - 1))).
+def graph_index(items: Whole, vector: Bytes, M: Links, link: Bytes = 4.0) -> Bytes:
+    """Size of an HNSW index of vectors: items (vector + link M (2 + 1/(M - 1))).
 
     Each vector has 2 M links on the lowest layer and M on each layer above, of which it
     reaches 1/(M - 1) in the mean.  Put in ``vector`` what is kept beside it: Faiss 12
@@ -158,14 +158,14 @@ def graph_index(n: Whole, vector: Bytes, M: Links, link: Bytes = 4.0) -> Bytes:
     1/ln M does not round the layer down: 14 % more links at M = 16.  Checked on Faiss
     1.15, M from 4 to 32, 5,000 and 20,000 vectors: within 0.02 %.
     """
-    return n * (vector + link * M * (2 + 1 / (M - 1)))
+    return items * (vector + link * M * (2 + 1 / (M - 1)))
 
 
 @law
 def list_index(
-    n: Whole, code: Bytes, lists: Count, vector: Bytes, key: Bytes = 8.0
+    items: Whole, code: Bytes, lists: Count, vector: Bytes, key: Bytes = 8.0
 ) -> Bytes:
-    """Size of an inverted-file index: n (code + key) + lists vector.
+    """Size of an inverted-file index: items (code + key) + lists vector.
 
     Each list is kept under the mean of its vectors.  ``code`` is what is kept of a
     vector: all of it, or a product code of a few bytes, which has 2^bits further
@@ -173,15 +173,17 @@ def list_index(
     Source: Jégou, Douze and Schmid, IEEE PAMI 33 (2011): IVFADC.  Checked on Faiss
     1.15, 20,000 vectors in 100 lists: within 0.3 %.
     """
-    return n * (code + key) + lists * vector
+    return items * (code + key) + lists * vector
 
 
 @law
-def list_look_up(n: Whole, lists: Count, probes: Count, u: Factor = 1.0) -> Ratio:
+def list_look_up(
+    items: Whole, lists: Count, probes: Count, imbalance: Factor = 1.0
+) -> Ratio:
     """Vectors compared with a query: all list means, then those in the nearest lists.
 
-    lists + n min(1, u probes/lists);  least near lists = sqrt(u probes n)
-    u = lists sum_i (n_i/n)^2 is the lists' imbalance, 1 if they are equal.  Exact in
+    lists + items min(1, u probes/lists);  least near lists = sqrt(u probes items)
+    The imbalance u = lists sum_i (items_i/items)^2 is 1 if lists are equal.  Exact in
     the mean for one probe of queries that fall as the data do; for 4 and 16 of 100
     lists, at u = 1.22, 11 and 7 % high of Faiss 1.15.  Raises ValueError for more
     probes than lists.  Source: Jégou, Douze and Schmid, IEEE PAMI 33 (2011); u: the
@@ -189,7 +191,7 @@ def list_look_up(n: Whole, lists: Count, probes: Count, u: Factor = 1.0) -> Rati
     """
     if not every(probes <= lists):
         raise ValueError(f"of {lists} lists, {probes} cannot be probed")
-    return lists + n * smaller(1.0, u * probes / lists)
+    return lists + items * smaller(1.0, imbalance * probes / lists)
 
 
 @law

@@ -244,18 +244,18 @@ def amdahl(r: Fraction, N: Count) -> Factor:
 
 
 @law
-def amdahl_parts(f: Shares, s: Factors) -> Positive[Ratio]:
-    """Speed-up when parts with shares f of the time run s times as fast each.
+def amdahl_parts(f: Shares, S: Factors) -> Positive[Ratio]:
+    """Speed-up when parts with shares f of the time run S times as fast each.
 
-    1/(1 - sum_i f_i + sum_i f_i/s_i);  with all parts listed, 1/sum_i f_i/s_i.  What
+    1/(1 - sum_i f_i + sum_i f_i/S_i);  with all parts listed, 1/sum_i f_i/S_i.  What
     no f covers runs as before.  Shares are of the time before.  Raises ValueError if
-    they sum to more than 1, or have not one s each.  Assumes that parts follow each
+    they sum to more than 1, or have not one S each.  Assumes that parts follow each
     other: nothing overlaps.  Source: Amdahl, AFIPS (1967), with more than two parts.
     """
     total = np.sum(f)
-    if np.shape(f) != np.shape(s) or total > 1 + ROUNDING:
-        raise ValueError(f"{np.size(s)} speed-ups for {np.size(f)} shares, sum {total}")
-    return 1 / (larger(1 - total, 0.0) + np.sum(np.divide(f, s)))
+    if np.shape(f) != np.shape(S) or total > 1 + ROUNDING:
+        raise ValueError(f"{np.size(S)} speed-ups for {np.size(f)} shares, sum {total}")
+    return 1 / (larger(1 - total, 0.0) + np.sum(np.divide(f, S)))
 
 
 @law
