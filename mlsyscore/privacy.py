@@ -37,6 +37,11 @@ LOGS, STEP = np.linspace(-24, 3, 512, retstep=True)
 GRID = np.exp(LOGS)  # from 4e-11 to 20 standard deviations
 
 
+def _column(x: Any) -> Any:
+    """Give an array another axis, which will count the terms of a sum."""
+    return np.asarray(x)[..., None]
+
+
 def _number(x: Any) -> Any:
     """Return a plain float for a single number of numpy's."""
     return x if np.ndim(x) else float(x)
@@ -58,8 +63,9 @@ def gaussian_sigma(
 ) -> Positive[Ratio]:
     """Gaussian sigma enough for (eps, delta): Delta sqrt(2 ln(1.25 / delta)) / eps.
 
-    A third to a half above the least, which gaussian_delta gives.  For eps >= 1 it is
-    not proved and in the end too little.  Source: Dwork and Roth (2014), theorem A.1.
+    At delta = 1e-5 a third to a half above the least, which gaussian_delta gives.  For
+    eps >= 1 it is not proved and in the end too little.
+    Source: Dwork and Roth (2014), theorem A.1.
     """
     return Delta * sqrt(2 * log(1.25 / delta)) / eps
 
@@ -75,11 +81,11 @@ def gaussian_delta(
     int_0^inf (1 - e^(-a t)) phi(u + t) dt,  u = eps/a - a/2
     Source: Balle and Wang, ICML (2018), theorem 8.
     """
-    a = np.expand_dims(Delta / sigma, -1)
-    with np.errstate(all="ignore"):
-        u = np.expand_dims(eps, -1) / a - a / 2
-        u = np.clip(u, -9, 40)  # beyond, delta is 1 or 0 to the last digit
-        terms = -np.expm1(-a * GRID) * np.exp(-((u + GRID) ** 2) / 2) * GRID
+    a = Delta / sigma
+    u = larger(smaller(eps / a - a / 2, 40.0), -9.0)  # beyond, delta is 0 or 1
+    with np.errstate(over="ignore"):
+        excess = -np.expm1(-_column(a) * GRID)
+    terms = excess * np.exp(-((_column(u) + GRID) ** 2) / 2) * GRID
     return _number(terms.sum(-1) * STEP / sqrt(2 * pi))
 
 
@@ -143,8 +149,7 @@ def subsampled_rdp(alpha: Order, q: Fraction, sigma: Multiplier) -> Ratio:
     to 2e-8 of itself, or to 4e-15/(alpha - 1) where that is more.
     Source: Mironov, Talwar and Zhang, arXiv 1908.10530 (2019), section 3.
     """
-    a, s = np.expand_dims(alpha, -1), np.expand_dims(1 / sigma, -1)
-    stays, joins = np.expand_dims(log1p(-q), -1), np.expand_dims(log(q), -1)
+    a, s, stays, joins = map(_column, (alpha, 1 / sigma, log1p(-q), log(q)))
     width = a * s + 2 * TAIL
     y = width * np.linspace(0, 1, POINTS) - TAIL
     odds = np.logaddexp(stays, joins + s * (y - s / 2))
