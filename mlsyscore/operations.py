@@ -62,7 +62,7 @@ class Ownership:
         return self.capex + (self.fixed + u * self.use) * T
 
     @law
-    def crossover(self, u: Fraction, rent: DollarsPerSecond) -> Seconds:
+    def crossover(self, u: PositiveFraction, rent: DollarsPerSecond) -> Seconds:
         """Time until owning beats rent while in use, capex/(u (rent - use) - fixed).
 
         Raises ValueError if it never does.  Ignores that rent falls from year to year.
