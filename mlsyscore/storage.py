@@ -28,7 +28,7 @@ from .units import (
     Seconds,
 )
 
-Links = Annotated[int, "1", Range(2.0, LAST)]
+TwoOrMore = Annotated[int, "1", Range(2, LAST)]
 
 
 @law
@@ -148,7 +148,7 @@ def codec_break_even(
 
 
 @law
-def graph_index(items: Whole, vector: Bytes, M: Links, link: Bytes = 4.0) -> Bytes:
+def graph_index(items: Whole, vector: Bytes, M: TwoOrMore, link: Bytes = 4.0) -> Bytes:
     """Size of an HNSW index of vectors: items (vector + link M (2 + 1/(M - 1))).
 
     Each vector has 2 M links on the lowest layer and M on each layer above, of which it

@@ -30,10 +30,10 @@ from .ranges import (
 )
 from .units import Bytes, BytesPerSecond, Flop, FlopPerSecond, Seconds
 
-Stage = Annotated[int, "1", Range(0.0, 3.0)]
+Stage = Annotated[int, "1", Range(0, 3)]
 Shares = Annotated[ArrayLike, "1", Range(0.0, 1.0)]
 Factors = Annotated[ArrayLike, "1", Range(FIRST, LAST)]
-Total = Annotated[int, "1", Range(1.0, 1e300)]  # a product of counts: no float's end
+Total = Annotated[int, "1", Range(1, 10**300)]  # of counts up to the largest float
 
 
 @dataclass(frozen=True, slots=True)
