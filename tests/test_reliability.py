@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from scipy import integrate, stats
 from scipy.special import lambertw
 
 from mlsyscore import reliability as rel
-from mlsyscore.fleet import failure_probability, system_mtbf
+from mlsyscore.fleet import any_of, failure_probability, system_mtbf
 from mlsyscore.units import day, hour, minute, ms, second
 
 
@@ -109,6 +110,13 @@ def test_a_job_stops_at_the_sum_of_the_rates():
     assert law * system_mtbf(1.0, 16 * 32) == pytest.approx(0.516, abs=0.001)
 
 
+def test_no_parts_and_no_workers_have_no_rate_and_no_speed():
+    assert rel.series_rate([0.5, 0.25], [2, 0]) == 1
+    assert rel.series_rate(0.5, 3) == 1.5
+    assert rel.straggler_throughput([0.0, 1.0]) == 0  # one is dead
+    assert type(rel.straggler_throughput([1, 2])) is float
+
+
 @pytest.mark.parametrize("shape", [0.7, 1.0, 3.0])
 def test_weibull_lives(shape):
     life, oracle = rel.Weibull(5.0, shape), stats.weibull_min(shape, scale=5.0)
@@ -118,6 +126,8 @@ def test_weibull_lives(shape):
     assert life.survival(t, 7) == pytest.approx(oracle.sf(t) ** 7)
     assert life.hazard(t) == pytest.approx(oracle.pdf(t) / oracle.sf(t))
     assert life.mean == pytest.approx(oracle.mean())
+    if shape >= 1:  # else no finite rate at birth
+        assert life.hazard(0.0) == oracle.pdf(0.0)
 
 
 def test_a_bathtub_falls_then_rises_as_its_parts_die():
@@ -140,7 +150,7 @@ def test_availability_and_replicas_are_what_a_clock_shows(shape):
     ends = np.cumsum(phases.reshape(4_000, 2, -1), axis=2)
     up, A = (ends < 200).sum(axis=2) % 2 == 0, rel.availability(9.0, 1.0)
     confident(up.mean(axis=1), A)
-    down = 1 - rel.any_up(A, 2)
+    down = 1 - any_of(A, 2)
     error = math.sqrt(down / 4_000)
     assert (~up).all(axis=1).mean() == pytest.approx(down, abs=4 * error)
 
@@ -149,7 +159,7 @@ def test_costs_are_what_a_ledger_adds_up_to():
     T, mtbf = 90 * day, 4 * hour
     stops = np.random.default_rng(9).poisson(540, 4_000)  # 540 MTBFs in 90 days
     confident(3e4 + 250 * stops + 1e3, rel.total_cost(3e4, T, mtbf, 250.0, 1e3))
-    saved = rel.hot_spare_breakeven(8, 1_000, mtbf)  # at 2 $ an hour and device
+    saved = rel.hot_spare_break_even(8, 1_000, mtbf)  # at 2 $ an hour and device
     confident(stops * saved * 1_000 * 2 / hour, 8 * 2 * T / hour)
 
 
@@ -157,6 +167,22 @@ def test_silent_corruption_strikes_a_step():
     events = np.random.default_rng(10).poisson(1e-4 * 2, (4_000, 2_500)) > 0
     p = rel.sdc_probability(2_500, 1e-4, 2.0)
     confident(events.any(axis=1), p)
+    assert rel.sdc_probability(10, 0, 1) == 0  # devices that never err
+    x = Fraction(10) * Fraction(1e-15) * Fraction(0.3)
+    series = x - x**2 / 2 + x**3 / 6
+    assert rel.sdc_probability(10, 1e-15, 0.3) == pytest.approx(
+        float(series), rel=1e-12
+    )
+    assert rel.sdc_probability(10, 1e300, 1e300) == 1
+
+
+@pytest.mark.parametrize("p", [1e-17, 1e-9, 0.3, 1 - 1e-9])
+def test_replicas_are_counted_to_the_last_digit_near_none_and_near_all(p):
+    for k in (1, 2, 1000):
+        exact = 1 - (1 - Fraction(p)) ** k
+        assert any_of(p, k) == pytest.approx(float(exact), rel=1e-12)
+    assert rel.availability(1.0, p) == pytest.approx(float(1 / (1 + Fraction(p))))
+    assert rel.availability(1e308, 1e308) == 0.5
 
 
 def test_three_missed_probes_take_twelve_to_seventeen_seconds():
@@ -187,7 +213,7 @@ def test_a_larger_job_must_speed_up_to_lose_no_work():
     T_write, mtbf = 24.5 * second, np.array([48.828, 24.414]) * hour
     tau = rel.daly_interval(T_write, mtbf)
     kept = tau / rel.segment_time(tau, T_write, mtbf)
-    S = rel.breakeven_speedup(T_write, mtbf[0], 2.0)
+    S = rel.break_even_speedup(rel.least_waste(T_write, mtbf[0]), 2.0)
     assert pytest.approx(kept[0] / kept[1], rel=2e-4) == S
 
 
@@ -224,7 +250,8 @@ def test_arrays_give_what_scalars_give():
     for law, args in [
         (rel.daly_interval, (w, m)),
         (rel.waste, (m / 5, w, m, w)),
-        (rel.any_up, (w, np.array([1, 2, 3]))),
+        (rel.sdc_probability, (np.array([1, 2, 3]), w, m)),
+        (rel.break_even_speedup, (w, m / 5)),
     ]:
         each = [law(*(x[i] for x in args)) for i in range(3)]
         assert law(*args) == pytest.approx(each)
@@ -237,12 +264,28 @@ def test_arrays_give_what_scalars_give():
         lambda: rel.Weibull(1.0, math.nan),
         lambda: rel.Weibull(1.0, 0.7).hazard(0.0),
         lambda: rel.Weibull(1.0, 0.7).survival(-1.0),
+        lambda: rel.Weibull(1.0, [0.7, 1.0]),
+        lambda: rel.Weibull(1.0, 1e-3).mean,
+        lambda: rel.fit_rate(-1.0),
+        lambda: rel.series_rate([], []),
+        lambda: rel.series_rate([0.1, 0.2], [1, 2, 3]),
+        lambda: rel.series_rate([0.1, 0.2], [1, -2]),
+        lambda: rel.series_rate([0.1, -0.2], 1),
+        lambda: rel.straggler_throughput([]),
+        lambda: rel.straggler_throughput([1.0, -0.5]),
         lambda: rel.young_daly(0.0, 1.0),
         lambda: rel.daly_interval(2.0, 1.0),
         lambda: rel.waste(np.array([1, -1]), 1.0, 1.0),
         lambda: rel.waste(1.0, 1.0, -1.0),
         lambda: rel.segment_time(1.0, 1.0, -1.0),
-        lambda: rel.breakeven_speedup(1.0, 4.0, 2.0),
+        lambda: rel.segment_time(1.0, 1.0, 1e-3),
+        lambda: rel.availability(10, -5),
+        lambda: rel.sdc_probability(10, -1.0, 1.0),
+        lambda: rel.byzantine_members(-1),
+        lambda: rel.hot_spare_break_even(-1, 10, 1.0),
+        lambda: rel.break_even_speedup(0.71, 2.0),
+        lambda: rel.break_even_speedup(0.5, 4.0),
+        lambda: rel.break_even_speedup(1.1, 0.5),
     ],
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):

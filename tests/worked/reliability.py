@@ -7,7 +7,7 @@ import numpy as np
 
 from mlsyscore import reliability as rel
 from mlsyscore.catalog import CHECKPOINT_STORE, GPT3
-from mlsyscore.fleet import all_up, system_mtbf
+from mlsyscore.fleet import all_up, any_of, system_mtbf
 from mlsyscore.storage import checkpoint_bytes, transfer_time
 from mlsyscore.units import GB, day, hour, minute, second
 
@@ -20,6 +20,7 @@ JOB_10K = system_mtbf(GPU, 10_000)
 DGX = [1 / GPU, 1 / (200_000 * hour), 1 / (150_000 * hour)], [8, 8, 1]  # GPU, PCIe, NIC
 SYSTEM_10K = system_mtbf(1 / rel.series_rate(*DGX), 1250)  # nodes
 WRITE = transfer_time(checkpoint_bytes(GPT3.P), CHECKPOINT_STORE)
+WASTE = rel.least_waste(WRITE, system_mtbf(GPU, 1024))
 SDC = 1e-6 / hour  # events of one GPU
 
 
@@ -30,7 +31,7 @@ def recovery():
 
 def down(k):
     """Downtime of a year when k replicas are each up 99 % of it."""
-    return (1 - rel.any_up(0.99, k)) * YEAR
+    return (1 - any_of(0.99, k)) * YEAR
 
 
 def at(mtbf, T_write):
@@ -87,7 +88,7 @@ ROWS = [
     Row(
         "HotSpareNode10K",
         "breakeven",
-        lambda: rel.hot_spare_breakeven(8, 10_000, SYSTEM_10K),
+        lambda: rel.hot_spare_break_even(8, 10_000, SYSTEM_10K),
         11.148,
     ),
     Row(
@@ -102,7 +103,7 @@ ROWS = [
         lambda: rel.straggler_throughput([1.0] * 1023 + [0.5]),
         0.5,
     ),
-    Row("ServingReplicas99x2", "any_up", lambda: rel.any_up(0.99, 2), 0.9999),
+    Row("ServingReplicas99x2", "any_up", lambda: any_of(0.99, 2), 0.9999),
     Row(
         "ServingReplicas99x2",
         "downtime_per_year, one and two (min)",
@@ -161,13 +162,13 @@ ROWS = [
     Row(
         "Gpt3ClusterDoubling1K",
         "breakeven_speedup",
-        lambda: rel.breakeven_speedup(WRITE, system_mtbf(GPU, 1024), 2),
+        lambda: rel.break_even_speedup(WASTE, 2),
         1.0071,
     ),
     Row(
         "Gpt3ClusterDoubling1K",
         "superlinear_threshold",
-        lambda: 2 * rel.breakeven_speedup(WRITE, system_mtbf(GPU, 1024), 2),
+        lambda: 2 * rel.break_even_speedup(WASTE, 2),
         2.0142,
     ),
     Row(
