@@ -139,11 +139,9 @@ def codec_break_even(
     decode = BW max(k r/(k r - 1), r/(k (r - 1))), for k blocks
     In turn, k = 1, BW r/(r - 1); with reading ahead it falls to BW: what decodes more
     slowly than the store delivers plain slows a read down, however large r is.
-    Raises ValueError unless r > 1.
+    Raises ValueError at r = 1, which never pays.
     Source: derived: codec_time = n/BW, solved for ``decode``.
     """
-    if not every(r > 1):
-        raise ValueError(f"what a codec keeps {r} times smaller is not read sooner")
     return BW * larger(blocks * r / (blocks * r - 1), r / (r - 1) / blocks)
 
 
