@@ -66,7 +66,7 @@ def erlang_b(a: Ratio, c: Single[Servers]) -> Fraction:
     Poisson arrivals, any service times, and who finds all busy never comes back.
     Source: Erlang (1917).
     """
-    B: float = 1.0
+    B = 1.0
     for k in range(1, c + 1):
         B = a * B / (k + a * B)
     return B

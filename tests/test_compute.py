@@ -1,5 +1,6 @@
 """The laws of one chip and one rack against tiles, rings, ledgers and measurements."""
 
+import inspect
 import math
 from fractions import Fraction
 
@@ -262,3 +263,31 @@ def test_arrays_broadcast():
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):
     with pytest.raises(ValueError, match=r"\d"):
         bad()
+
+
+LAWS = {
+    Accelerator: (1.0, 1.0, 1.0, 1.0),
+    Transformer: (1, 1, 1, 1, 1),
+    Coolant: (1.0, 1.0),
+    AIR.mass_flow: (1.0, 1.0),
+    AIR.volume_flow: (1.0, 1.0),
+    lambda O, D_vol: compute.roofline(O, D_vol, H100): (1.0, 1.0),
+    compute.intensity: (1.0, 1.0),
+    lambda I: compute.attainable(I, H100): (1.0,),
+    lambda P: compute.decode_floor(P, H100): (1,),
+    lambda s: compute.decode_floor(1, H100, s): (1.0,),
+    compute.activation_payload: (1, 1, 1, 1.0),
+    compute.allreduce_traffic: (1.0, 2),
+    compute.current_step: (1.0, 1.0),
+    compute.voltage_droop: (1.0, 1.0, 1.0),
+    compute.delivered_time: (1.0, 0.5, 0.5, 0.1),
+    compute.break_even_utilisation: (1.0, 3.0, 1.0),
+}
+
+
+@pytest.mark.parametrize(("law", "args"), LAWS.items())
+def test_each_argument_below_its_range_is_refused_by_name(law, args):
+    law(*args)
+    for i, name in enumerate(list(inspect.signature(law).parameters)[: len(args)]):
+        with pytest.raises(ValueError, match=f": {name} = -1.*, where "):
+            law(*args[:i], -1, *args[i + 1 :])

@@ -1,5 +1,6 @@
 """The laws of fabrics against graphs, packets and measured messages."""
 
+import inspect
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import combinations, product
@@ -326,3 +327,32 @@ def test_counts_are_exact_where_floats_are_not():
 def test_steps_left_are_what_fractions_say(f, r):
     exact = 1 / (1 - Fraction(f) + Fraction(f) * Fraction(r))
     assert net.relative_throughput(f, r) == pytest.approx(float(exact), rel=1e-14)
+
+
+LAWS = {
+    Link: (1.0, 1.0),
+    NDR.time: (1.0,),
+    net.fat_tree_hosts: (4, 3),
+    net.fat_tree_switches: (4, 3),
+    net.path_switches: (3,),
+    net.fat_tree_bisection: (4, 1.0, 2.0),
+    net.torus_cut: (4, 3),
+    net.torus_diameter: (4, 3),
+    net.dragonfly_groups: (2,),
+    net.dragonfly_hosts: (2,),
+    net.dragonfly_cut: (2,),
+    net.bisection_time: (1.0, 1.0),
+    net.relative_throughput: (0.5, 2.0),
+    net.bandwidth_delay: (1.0, 1.0),
+    net.incast_overflow: (1.0, 2, 1.0),
+    net.exposure: (0.5, 2),
+    net.egress_load: (1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize(("law", "args"), LAWS.items())
+def test_each_argument_below_its_range_is_refused_by_name(law, args):
+    law(*args)
+    for i, name in enumerate(list(inspect.signature(law).parameters)[: len(args)]):
+        with pytest.raises(ValueError, match=f": {name} = -1, where "):
+            law(*args[:i], -1, *args[i + 1 :])

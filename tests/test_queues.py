@@ -1,5 +1,6 @@
 """The laws of waiting against queues that are played, and where a run never gets."""
 
+import inspect
 import random
 from fractions import Fraction
 from math import factorial
@@ -136,6 +137,7 @@ def test_one_servers_wait_is_what_fractions_say(rho, C):
     exact = Fraction(rho) / (1 - Fraction(rho)) * (1 + Fraction(C) ** 2) / 2
     assert qu.wait_ratio(rho, C) == pytest.approx(float(exact), rel=1e-13)
     assert qu.wait_ratio(rho, 1.0, C) == qu.wait_ratio(rho, C)
+    assert qu.mg1_wait(rho / 4, 4.0, C) == pytest.approx(4 * float(exact), rel=1e-13)
 
 
 def test_erlang_b_gives_the_published_table():
@@ -239,6 +241,9 @@ def test_arrays_give_what_scalars_give():
         lambda: qu.wait_ratio(0.5, np.inf),
         lambda: qu.wait_ratio(0.5, -1.0),
         lambda: qu.mg1_wait(2.0, 1.0),
+        lambda: qu.mg1_wait(-0.5, 1.0),
+        lambda: qu.mg1_wait(-0.5, -1.0),
+        lambda: qu.mg1_wait(0.5, 1.0, -1.0),
         lambda: qu.mg1_wait(1.0, 1.0),
         lambda: qu.mg1_wait(np.array([0.5, 1.0]), 1.0),
         lambda: qu.in_system(-1.0, 1.0),
@@ -267,3 +272,30 @@ def test_a_law_of_servers_takes_one_number_of_them_of_any_type():
             law(1.0, np.array([2, 3]))
     with pytest.raises(ValueError, match="one number, not an array"):
         qu.mmc_wait(1.0, 1.0, [2, 3])
+
+
+@pytest.mark.parametrize("lam", [1.0, 1.5, np.array([0.5, 1.0])])
+def test_a_server_that_never_catches_up_is_told_so(lam):
+    with pytest.raises(ValueError, match=r"settles for rho below 1, not for .*1\."):
+        qu.mg1_wait(lam, 1.0)
+    with pytest.raises(ValueError, match="1 servers never catch up"):
+        qu.mmc_wait(lam, 1.0, 1)
+
+
+LAWS = {
+    qu.offered_load: (1.0, 1.0),
+    qu.in_system: (1.0, 1.0),
+    qu.wait_ratio: (0.5, 1.0, 1.0),
+    qu.mg1_wait: (0.5, 1.0, 1.0),
+    qu.erlang_b: (1.0, 2),
+    qu.erlang_c: (1.0, 2),
+    qu.mmc_wait: (1.0, 1.0, 2),
+}
+
+
+@pytest.mark.parametrize(("law", "args"), LAWS.items())
+def test_each_argument_below_its_range_is_refused_by_name(law, args):
+    law(*args)
+    for i, name in enumerate(list(inspect.signature(law).parameters)[: len(args)]):
+        with pytest.raises(ValueError, match=f": {name} = -1, where "):
+            law(*args[:i], -1, *args[i + 1 :])
