@@ -84,6 +84,8 @@ def test_dominant_shares_are_level_where_drf_stops():
         orc.dominant_share([1, 19], R)  # more memory than there is
     with pytest.raises(ValueError, match=r"\(1,\).*\(2,\)"):
         orc.dominant_share([1], R)
+    own = [[9, 18], [6, 2]]  # each tenant's own cluster
+    assert orc.dominant_share([A, B], own) == pytest.approx([4 / 18, 1 / 2])
 
 
 def test_serving_the_largest_factor_first_shares_as_agreed():
@@ -198,6 +200,12 @@ def test_the_stops_of_the_longer_run_are_those_that_lengthen_it(lost):
         stops *= lost
         wall += stops
     assert orc.interrupted_time(1.0, 2.0, lost / 2) == pytest.approx(wall, rel=1e-12)
+
+
+def test_stops_that_take_all_the_time_are_refused_by_that_reason():
+    for lost in (0.5, 0.6, np.array([0.1, 0.5])):
+        with pytest.raises(ValueError, match="leave no time"):
+            orc.interrupted_time(1.0, 2.0, lost)
 
 
 def test_spot_costs_what_a_ledger_adds_up_to():

@@ -248,6 +248,9 @@ def test_compiling_pays_back_at_the_call_where_the_clocks_meet():
     calls = np.arange(1, 100_000)
     first = calls[60 + calls * after < calls * before][0]
     assert first - 1 <= perf.compile_payback(60, before, after) <= first
+    for T_compile, after in ((60, before), (60, 1), (0, 1)):
+        with pytest.raises(ValueError, match="saves nothing"):
+            perf.compile_payback(T_compile, before, after)
 
 
 @pytest.mark.parametrize("send", [0.0, 0.05, 0.4])
