@@ -63,15 +63,15 @@ def lora_parameters(r: Count, d_in: Count, d_out: Count) -> Total:
 
 
 @law
-def adapter_parameters(m: Count, d: Count) -> Total:
-    """Parameters of an adapter, d wide with m inside, biases too: 2 d m + d + m.
+def adapter_parameters(m: Count, h: Count) -> Total:
+    """Parameters of an adapter, h wide with m inside, biases too: 2 h m + h + m.
 
-    Two stand in each layer; the norms trained along with them add 2 d each.  Gives the
+    Two stand in each layer; the norms trained along with them add 2 h each.  Gives the
     five counts of Hu et al. for GPT-3 (their table 15) to the last digit printed, and
     2.0 % of BERT-large for m = 64 with norms, where Houlsby et al. print 2.1.
     Source: Houlsby et al., arXiv 1902.00751 (2019), section 2.1.
     """
-    return 2 * d * m + d + m
+    return 2 * h * m + h + m
 
 
 @law
