@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 from step_model import NODE, Rows
 
-from mlsyscore.catalog import A100, H100, HDR, NDR, NVLINK3, NVLINK4
+from mlsyscore.catalog import A100, H100, H100_FP8, HDR, NDR, NVLINK3, NVLINK4
 from mlsyscore.compute import Transformer
-from mlsyscore.training import token_flop
+from mlsyscore.training import Kept, token_flop
 from mlsyscore.units import TB, TFLOP, Gbps, ms
+
+# Share of the peak that fused attention reaches, forward and backward.  Dao (2023),
+# arXiv 2307.08691: FlashAttention-2 reaches 50 to 73 % on A100, 335 TFLOP/s on H100,
+# twice what FlashAttention does
+FLASH2 = {"a100": 0.62, "h100": 335 * TFLOP / H100.peak}
+FLASH = {chip: share / 2 for chip, share in FLASH2.items()}
+H100_SXM = {"peak": H100.peak, "memory": H100.bw, "nvlink": NVLINK4.beta}
+H100_SXM |= {"nic": NODE * NDR.beta}  # a port for each GPU
 
 
 class Trouble(Exception):
@@ -42,13 +49,23 @@ class Line(dict[str, str]):
 
 
 def row(T: float, B: float, **r: float) -> Rows:
-    """Complete a row: T seconds for B sequences, on A100-80GB if none is given."""
+    """Complete a row: T seconds for B sequences, on A100-80GB if none is given.
+
+    What is not given is as in Megatron-LM of 2021: layers of 12 h^2 weights, which keep
+    Korthikanti's bytes, all computed again; attention not fused, nothing compiled,
+    nothing hidden but by ZeRO-3.
+    """
     chip = {"peak": A100.peak, "memory": A100.bw, "nvlink": NVLINK3.beta}
     r = {"t": 1, "p": 1, "V": 1, "recompute": 1, "zero3": 0} | chip | r
+    gpt = {"W": 12 * r["h"] ** 2, "whole": Kept().whole, "split": Kept().split}
+    r = gpt | {"flash": 0, "compiled": 0, "linear": r["peak"]} | r
+    r = {"rescore": r["recompute"], "hidden": r["zero3"]} | r
     r["d"] = r["gpus"] / r["t"] / r["p"]
     r["m"] = B / r["d"] / r["b"]
     model = Transformer(1, r["L"], r["h"], r["a"], r["a"])
-    return r | {"T": T, "flop": B * r["s"] * token_flop(model, r["s"], r["vocabulary"])}
+    token = token_flop(model, r["s"], r["vocabulary"])
+    token += 6 * r["L"] * (r["W"] - gpt["W"])
+    return r | {"T": T, "flop": B * r["s"] * token}
 
 
 def read(x: Line, **columns: str) -> dict[str, float]:
@@ -77,22 +94,23 @@ def bigscience(x: Line) -> Rows:
     return row(T, **r, a=a, s=2048, vocabulary=250_880, nic=400 * Gbps)
 
 
-def foundry(x: Line, gpu: str) -> Rows | None:
-    """MPT under FSDP, heads 128 wide; not FP8, whose peak is another."""
+def foundry(x: Line, gpu: str, fp8: bool = False) -> Rows | None:
+    """MPT under FSDP, heads 128 wide, FlashAttention; FP8, or all but that."""
     if not x["gpu"].startswith(gpu):
         return None
-    if "fp8" in x["precision"]:
+    if ("fp8" in x["precision"]) != fp8:
         raise Blank
     r = read(x, L="layers", h="d_model", s="seq_len", gpus="gpus", b="micro_batch")
     r |= {"nic": 1600 * Gbps}  # A100: the table's section says so
     if gpu == "h100":
-        r |= {"peak": H100.peak, "memory": H100.bw, "nvlink": NVLINK4.beta}
-        r |= {"nic": NODE * NDR.beta}  # assumed: a port for each GPU
+        r |= H100_SXM  # its ports are assumed
+        r |= {"linear": H100_FP8.peak} if fp8 else {}
     elif "40gb" in x["gpu"]:
         r |= {"memory": 1.555 * TB}  # NVIDIA's datasheet, A100 40 GB
-    r |= {"a": r["h"] / 128, "recompute": x["act_ckpt"] == "True", "zero3": 1}
+    r |= {"recompute": x["act_ckpt"] == "True", "zero3": 1, "flash": FLASH[gpu]}
+    r |= {"a": r["h"] / 128, "vocabulary": 50_368}
     B = x.number("global_batch_seqs")
-    return row(B * r["s"] / x.number("tokens_per_s"), B, vocabulary=50_368, **r)
+    return row(B * r["s"] / x.number("tokens_per_s"), B, **r)
 
 
 class Set(NamedTuple):
@@ -121,8 +139,8 @@ def columns(rows: list[Rows]) -> Rows:
     return {x: np.array([r[x] for r in rows], float) for x in names}
 
 
-def load(path: Path, read: Callable[[Line], Rows | None]) -> tuple[Rows, int]:
-    """Read a table: its columns, and how many rows were left out."""
+def table(path: Path, read: Callable[[Line], Rows | None]) -> tuple[list[Rows], int]:
+    """Read a table: the rows of this kind, and how many more were left out."""
     if not path.is_file():
         raise Trouble(f"{path}: no such file")
     found, left = [], 0
@@ -134,37 +152,21 @@ def load(path: Path, read: Callable[[Line], Rows | None]) -> tuple[Rows, int]:
                 left += 1
             except Trouble as trouble:
                 raise Trouble(f"{path}: {trouble}") from None
-    rows = [r for r in found if r]
+    return [r for r in found if r], left
+
+
+def load(path: Path, read: Callable[[Line], Rows | None]) -> tuple[Rows, int]:
+    """Read a table that is to be halved: its columns, and how many were left out."""
+    rows, left = table(path, read)
     r = columns(rows)
     if len(groups(r)) < 4:
         raise Trouble(f"{path}: {len(rows)} rows to use, {left} left out: too few")
     return r, left
 
 
-def elsewhere(path: Path) -> Rows:
-    """Full-recompute rows of two papers: Narayanan (2021), Korthikanti (2022).
-
-    A cluster with a 200 Gb/s port for each GPU.  The first paper's table gives FLOP/s;
-    whether its schedule was interleaved it does not say: taken as not.
-    """
-    names = {"L": "layers", "h": "hidden", "a": "heads", "s": "seq", "gpus": "gpus"}
-    names |= {"t": "tp", "p": "pp", "b": "micro_batch", "vocabulary": "vocab"}
-    rows = []
-    for x in yaml.safe_load(path.read_text())["rows"] if path.is_file() else []:
-        paper, said = x["id"][:8], x["inputs"]
-        full = "full" in f"{x['quantity']} {said}"
-        if paper not in ("meg21-t1", "korth-t5") or not full:
-            continue
-        if {*names.values(), "batch"} <= said.keys():
-            r = {letter: said[name] for letter, name in names.items()}
-            r |= {"V": said.get("interleave", 1), "nic": NODE * HDR.beta}
-            r = row(x["value"], said["batch"], **r)
-            if paper == "meg21-t1":  # FLOP/s of four passes; three are the model's
-                logits = 6 * r["h"] * r["vocabulary"] * r["s"] * said["batch"]
-                done = r["flop"] + (r["flop"] - logits) / 3
-                r["T"] = done / r["gpus"] / (x["value"] * TFLOP)
-            rows.append(r)
-    return columns(rows)
+def inputs(r: Rows) -> list[str]:
+    """Names of the columns that a prediction may use."""
+    return sorted(set(r) - {"T", "flop"})
 
 
 def take(r: Rows, which: list[int]) -> Rows:
@@ -176,7 +178,7 @@ def groups(r: Rows) -> list[list[int]]:
     """Rows with the same inputs together, in the order of a hash of the inputs."""
     found: dict[str, list[int]] = {}
     for i in range(len(r["T"])):
-        said = repr([(x, float(r[x][i])) for x in sorted(r) if x != "T"])
+        said = repr([(x, float(r[x][i])) for x in inputs(r)])
         found.setdefault(hashlib.sha256(said.encode()).hexdigest(), []).append(i)
     return [found[x] for x in sorted(found)]
 

@@ -2,11 +2,15 @@
 
     python benchmarks/step_time.py FOLDER [--splits N]
 
-FOLDER holds the tables that ``published`` names.  ``step_model`` is the model; it has
-seven fitted numbers.  Rows with the same inputs stay together; their groups, sorted by
-a hash of the inputs, go to half A and half B in turn.  Each half predicts the other,
-beside one constant MFU fitted to the same half.  N random halves more (20) show how far
-the error depends on the split.  Errors are |predicted/measured - 1|.
+FOLDER holds the tables that ``published`` and ``papers`` name.  ``step_model`` is the
+model; it has seven fitted numbers, and says its scope.  Rows with the same inputs stay
+together; their groups, sorted by a hash of the inputs, go to half A and half B in turn.
+Each half predicts the other, beside one constant MFU fitted to the same half.  N random
+halves more (20) show how far the error depends on the split.  Errors are
+|predicted/measured - 1|.
+
+Then the scope: how often a range of ``step_scope`` holds the truth; how far off a fit
+is on other data sets, and on ``papers`` that no fit sees; what is new there.
 """
 
 import argparse
@@ -15,8 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from published import MANY, SETS, Set, Trouble, elsewhere, groups, halves, load, take
+from papers import unseen
+from published import MANY, SETS, Set, Trouble, groups, halves, load, take
 from step_model import START, Rows, constant, fit, step
+from step_scope import SHARE, Known, among, forecast, know, spread, within
 
 
 class Trial(NamedTuple):
@@ -33,9 +39,18 @@ def judge(r: Rows, fitted: list[int], tested: list[int]) -> Trial:
     """Fit to some rows and test on others."""
     here, there = take(r, fitted), take(r, tested)
     theta = fit(here)
-    ours = 100 * (step(theta, there) / there["T"] - 1)
-    flat = 100 * (constant(here, there) / there["T"] - 1)
-    return Trial(fitted, tested, theta, ours, flat)
+    return Trial(
+        fitted,
+        tested,
+        theta,
+        off(step(theta, there), there),
+        off(constant(here, there), there),
+    )
+
+
+def off(T: np.ndarray, r: Rows) -> np.ndarray:
+    """Error in % of each predicted time."""
+    return 100 * (T / r["T"] - 1)
 
 
 # The report --------------------------------------------------------------------------
@@ -79,16 +94,68 @@ def parameters(fitted: dict[str, np.ndarray]) -> None:
         print(f"{name:5} {start:6.3g}  {values}  {meaning}")
 
 
-def transfer(r: Rows, tests: tuple[Trial, Trial]) -> None:
-    """Print how vTrain's parameters do on two papers' rows, none of them fitted."""
-    if len(r["T"]):
-        print(f"\n{len(r['T'])} rows of Narayanan et al. (2021), table 1, and")
-        print("Korthikanti et al. (2022), table 5, none of them fitted, predicted by")
-        print(f"the fit to {MANY}")
-        for half, x in zip("AB", tests, strict=True):
-            mean, median = sizes(100 * (step(x.theta, r) / r["T"] - 1))
-            print(f"half {half}: mean {mean:.1f}, median {median:.1f} %")
-        print("Calculon (SC 2023): mean 3.7 % on eight rows of the second table")
+def held(told: np.ndarray, r: Rows) -> tuple[float, float]:
+    """Share in % of the rows whose time is in its range; median of high/low."""
+    low, _, high = told
+    inside = 100 * np.mean((low <= r["T"]) & (r["T"] <= high))
+    return float(inside), float(np.median(high / low))
+
+
+def others(sets: dict[str, Known], name: str) -> list[Known]:
+    """All data sets but one."""
+    return [x for other, x in sets.items() if other != name]
+
+
+def ranges(sets: dict[str, Known]) -> None:
+    """Print how often ranges hold: from half of the same set, from the other sets."""
+    print(f"\nRanges that should hold {SHARE:.0%} of the rows: % held, high/low")
+    print(f"{'':20} from half of its own   from the other sets")
+    for name, (r, _) in sets.items():
+        a, b = (take(r, half) for half in halves(groups(r)))
+        own = [held(spread(within(x), y), y) for x, y in ((a, b), (b, a))]
+        cells = "{:14.0f} {:7.2f}".format(*np.mean(own, axis=0))
+        if len(sets) > 2:
+            told = spread(among(others(sets, name)), r)
+            cells += "{:14.0f} {:7.2f}".format(*held(told, r))
+        print(f"{name:20} {cells}")
+
+
+def elsewhere(sets: dict[str, Known], rows: dict[str, Rows]) -> None:
+    """Print the mean error of each whole set's fit on rows that it has not seen."""
+    print("\nMean error in % elsewhere.  Columns: fits to the whole of a data set, in")
+    print("the order above; then one constant MFU fitted to the same.  Below the data")
+    print("sets: papers that no fit sees.  Calculon (SC 2023): 3.7 % on eight rows of")
+    print("Megatron (2022)")
+    for name, r in rows.items():
+        told = [step(x.theta, r) for x in sets.values()]
+        flat = [constant(x.rows, r) for x in sets.values()]
+        cells = [
+            " ".join(
+                f"{sizes(off(T, r))[0]:5.1f}" if x != name else "    -"
+                for T, x in zip(times, sets, strict=True)
+            )
+            for times in (told, flat)
+        ]
+        print(f"{name:20} {len(r['T']):3}  {'  | '.join(cells)}")
+
+
+def outside(sets: dict[str, Known], rows: dict[str, Rows]) -> None:
+    """Print forecasts from the other sets: how many hold, how far off, what is new."""
+    print(
+        "\nForecasts from the other data sets: rows, those inside of one; of those with"
+    )
+    print("a range, in it; of a new kind, so without a range, above the least time;")
+    print("errors of the middle in %; the new kinds")
+    for name, r in rows.items():
+        low, middle, high, beyond, new = forecast(others(sets, name), r)
+        error, good = off(middle, r), (low <= r["T"]) & (r["T"] <= high)
+        kind, inside = np.isinf(high), sum(not x for x in beyond)
+        print(
+            f"{name:20} {len(kind):3} {inside:3}"
+            f" {sum(good & ~kind):4} of {sum(~kind):3} {sum(good & kind):3} of"
+            f" {sum(kind):3}  {min(error):+4.0f} to {max(error):+3.0f}"
+            f"  {' '.join(sorted({x for row in new for x in row}))}".rstrip()
+        )
 
 
 def worst(r: Rows, tests: tuple[Trial, Trial], n: int = 5) -> None:
@@ -122,15 +189,20 @@ def main(words: list[str]) -> int:
             print(f"{name}: {n} rows left out, for a value missing or FP8")
     if done:
         parameters({name: tests[0].theta for name, (_, tests) in done.items()})
+        sets = {name: know(r) for name, (r, _) in done.items()}
+        rows = {name: x.rows for name, x in sets.items()} | unseen(asked.folder)
+        ranges(sets)
+        elsewhere(sets, rows)
+        if len(sets) > 2:
+            outside(sets, rows)
     if MANY in done:
-        r, tests = done[MANY]
-        transfer(elsewhere(asked.folder / "01_training_throughput.yaml"), tests)
-        worst(r, tests)
+        worst(*done[MANY])
     for trouble in failed:
         print(f"step_time: {trouble}", file=sys.stderr)
     if MANY in done:
         print(f"\n{MANY}: each row predicted by the half that it is not in")
-        print(f"mean error {sizes(np.concatenate([x.ours for x in tests]))[0]:.1f} %")
+        ours = np.concatenate([x.ours for x in done[MANY][1]])
+        print(f"mean error {sizes(ours)[0]:.1f} %")
     return int(bool(failed))
 
 
