@@ -269,14 +269,14 @@ def cycles_to_breach(
 
 @law
 def share_after(k: Ratio, p_0: Fraction, f: Positive[Ratio]) -> Fraction:
-    """Group a's share of decisions after k cycles that follow their own records.
+    """Group a's share of decisions after k cycles, each by the last one's records.
 
     odds p/(1 - p) grow f-fold a cycle:  p_k = p_0 f^k/(1 - p_0 + p_0 f^k)
     f: records that a decision about a leaves, over those of one about b.  If it differs
     from cycle to cycle f^k is the product.  A share eps at random makes of p_0, before
-    each cycle, (1 - eps) p_0 + eps p_fair.  The mean of many: with n decisions a cycle
-    luck of the order of 1/sqrt(n) stays.
-    Source: the model of Ensign et al., Runaway Feedback Loops, PMLR 81 (2018).
+    each cycle, (1 - eps) p_0 + eps p_fair.  Slower where older records count too.  A
+    mean: of n decisions a cycle luck of the order of 1/sqrt(n) stays in the odds.
+    Source: derived; the loop is that of Ensign et al., PMLR 81 (2018), in patrols.
     """
     return p_0 / (p_0 + (1 - p_0) * f**-k)
 

@@ -173,6 +173,8 @@ def test_duty_power_of_events_that_come_at_random():
     assert wake_ups(10.0, 0.05, 5e4) == approx(0.393, abs=0.003)
     batch = su.duty_power(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25]))
     assert batch == approx([1.0, 2.5])
+    habits = su.duty_power([1.0, 2.0], [[1.0, 0.0], [0.5, 0.25]])  # a row for each
+    assert habits == approx([1.0, 1.0])
     assert su.duty_power(np.ones(2), np.array([0.0, 1.0])) == 1
     assert su.duty_power([3, 5], [1, 0.5]) == 5.5  # ints and lists too
     assert [su.duty_power([], []), su.duty_power(4, 0.5)] == [0, 2]
@@ -187,6 +189,8 @@ def test_the_crossover_is_the_batch_where_moving_costs_what_computing_does():
     even = [B for B in range(1, 40) if chip.energy(2 * B * w.size, 0) == approx(moving)]
     assert even == [16]
     assert EnergyCost(1, 0).crossover == 0
+    with pytest.raises(ValueError, match="inf"):
+        assert EnergyCost(1e-200, 1e200).crossover  # no number
     assert chip.crossover * w.nbytes == approx(2 * even[0] * w.size)
     # no ridge in energy: here the two add up to twice either, while times overlap
     assert chip.energy(2 * 16 * w.size, w.nbytes) == approx(2 * moving)
