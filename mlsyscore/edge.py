@@ -94,7 +94,7 @@ def fedavg(w: Vectors, n: Amounts) -> Vector:
     data do not.  Source: McMahan et al., arXiv 1602.05629 (2017).
     """
     w, n = np.asarray(w), np.asarray(n)
-    if n.ndim != 1 or w.shape[:1] != n.shape or not n.any():
+    if w.shape[:1] != n.shape or not n.any():
         raise ValueError(f"updates of shape {w.shape} from clients with {n} examples")
     share = n / n.max()
     return np.einsum("k,k...->...", share / share.sum(), w)

@@ -312,6 +312,7 @@ def test_arrays_broadcast():
         lambda: edge.fedavg([1.0, 2.0], [[3.0, 1.0], [1.0, 1.0]]),
         lambda: edge.fedavg([1.0, 2.0], [[3.0], [1.0]]),
         lambda: edge.fedavg(1.0, 1.0),
+        lambda: edge.fedavg([], []),
         lambda: edge.round_bytes(-1, 2.0, 3.0),
         lambda: edge.round_time(1.0, 2.0, 3.0, 0.0, 1.0),
         lambda: edge.round_time(1.0, 2.0, 3.0, 1.0, 0.0),
