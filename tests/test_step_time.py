@@ -15,8 +15,8 @@ from mlsyscore.catalog import A100, HDR
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks/step_time.py"
 sys.path.append(str(SCRIPT.parent))  # where a script looks for its neighbours
-rooms = ("step_time", "published", "control", "papers", "step_scope")
-bench, published, control, papers, scope = map(importlib.import_module, rooms)
+rooms = ("step_time", "published", "control", "papers", "step_scope", "runs")
+bench, published, control, papers, scope, runs = map(importlib.import_module, rooms)
 
 TRUTH = np.array([0.7, 5.0, 7.0, 40.0, 2e-3, 4e-3, 0.6])  # not where a fit starts
 IDEAL = np.array([1, 0, 0, 0, 0, 0, 1.0])  # matrix products at the peak, all else free
@@ -56,7 +56,7 @@ def test_an_ideal_gpu_needs_the_operations_over_its_peak():
 def test_a_pipeline_takes_as_long_as_when_played_out(L, p):
     m, free = 12, {"nvlink": np.inf, "nic": np.inf}
     took = seconds(L=L, p=p, gpus=p, B=4 * m, **free)
-    one, two = (seconds(L=n, **free) for n in (1, 2))
+    one, two = (seconds(L=n, **free) for n in (1, 2))  # the head, and layers
     layer, head = two - one, 2 * one - two
     most = -(-L // p)
     stages = [most] * (p - 1) + [L - most * (p - 1)]
@@ -158,11 +158,9 @@ def test_llama_layers_make_up_its_published_parameters(size, P):
 
 
 def test_a_context_parallel_step_has_all_of_its_tokens():
-    mode = "FSDP2 TP8 PP8 CP4 4D float8 1F1B"
-    r = papers.torchtitan(control.titan(mode, "405B", 512, 131_072, 8, 31))
-    tokens = 2 * 8 * 131_072
-    assert r["T"] * 31 * 512 == pytest.approx(tokens)
-    assert r["d"] * r["m"] * r["b"] * r["s"] == pytest.approx(tokens)
+    r = papers.torchtitan(control.titan("FSDP2 TP8 PP8 CP4", "405B", 512, 2**17, 8, 31))
+    tokens = r["d"] * r["m"] * r["b"] * r["s"]
+    assert r["T"] * 31 * 512 == pytest.approx(tokens) == 2 * 8 * 2**17
     assert (r["m"], r["b"]) == (8, 0.25)
 
 
@@ -177,14 +175,12 @@ def test_rows_that_leave_the_microbatch_open_are_left_out():
 
 
 def test_newer_runs_are_within_a_third_though_none_was_fitted():
-    runs = [  # torchtitan's benchmarks of December 2024, tables 1 and 4
+    said = [  # torchtitan's benchmarks of December 2024, tables 1 and 4
         control.titan("FSDP8 selective AC"),
         control.titan("FSDP8 selective AC + compile", value=6667),
-        control.titan(
-            "FSDP32 TP8 compile float8 full-AC", "70B", 256, batch=16, value=829
-        ),
+        control.titan("FSDP32 TP8 compile float8 full-AC", "70B", 256, 8192, 16, 829),
     ]
-    r = published.columns([papers.torchtitan(x) for x in runs])
+    r = published.columns([papers.torchtitan(x) for x in said])
     assert bench.step(FOUNDRY, r) == pytest.approx(r["T"], rel=1 / 3)
     assert r["flop"][0] / 16 / 8192 == pytest.approx(5.79e10, 0.01)  # its note 2
 
@@ -312,16 +308,7 @@ def test_rows_without_a_value_are_counted(own, capsys):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_missing_file_is_named_and_the_rest_is_done(own, capsys, file):
-    (own / file).unlink()
-    code, out, err = run(own, capsys)
-    assert code == 1
-    assert err == f"step_time: {own / file}: no such file\n"
-    assert out.splitlines()[-1].startswith("mean error") == (file != FILES[0])
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_every_column_that_is_needed_is_missed(own, capsys, file):
+def test_a_file_and_every_column_is_missed_and_the_rest_done(own, capsys, file):
     rows = control.read(own / file)
     # BigScience's table has no such column: it is 2,048 throughout
     columns = [x for x in rows[0] if (x, file) != ("seq_len", FILES[2])]
@@ -333,13 +320,26 @@ def test_every_column_that_is_needed_is_missed(own, capsys, file):
             bench.load(own / file, one.read)
     code, _, err = run(own, capsys)
     assert (code, err) == (1, f"step_time: {own / file}: no column {column}\n")
+    (own / file).unlink()
+    code, out, err = run(own, capsys)
+    assert (code, err) == (1, f"step_time: {own / file}: no such file\n")
+    assert out.splitlines()[-1].startswith("mean error") == (file != FILES[0])
+
+
+def test_one_cluster_s_jobs_of_8_gpus_tell_how_often_those_of_1024_fail(own, capsys):
+    x = {"id": "rsc-mttf-", "inputs": {"gpus": 1024}, "value": 7.9, "unit": "h"}
+    y = x | {"inputs": {"gpus": 8}, "value": 47.7, "unit": "days"}
+    for file, rows in ((papers.RUNS, [x, y]), (papers.TRAINING, [])):  # 2410.21680
+        (own / file).write_text(json.dumps({"rows": rows}))
+    assert runs.main([str(own)]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"system_mtbf +2 +243\.8", out)  # the paper's rate for nodes
+    assert re.search(r"of an 8-GPU job +1 +13\.2", out)  # 47.7 days/128 is 8.94 h
 
 
 def test_too_few_rows_are_refused(own, capsys):
     control.write(own / FILES[0], control.read(own / FILES[0])[:3])
-    code, _, err = run(own, capsys)
-    assert code == 1
-    assert "3 rows to use, 0 left out: too few" in err
+    assert "3 rows to use, 0 left out: too few" in run(own, capsys)[-1]
 
 
 def test_an_empty_folder_ends_the_process_with_an_error(tmp_path):
