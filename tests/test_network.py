@@ -231,6 +231,12 @@ def test_a_fit_without_start_up_has_a_bandwidth_of_its_own():
     assert fit_link([MB, 2 * MB], [1.0, 1.5]).alpha == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("T", [[2, 1], [0.3, 0.3], [1, 1], [1e-6, 9e-7]])
+def test_times_that_do_not_grow_have_no_bandwidth(T):
+    with pytest.raises(ValueError, match=r"rise by .* s to 2\.0 B: no bandwidth"):
+        fit_link([1, 2], T)
+
+
 def test_a_fit_does_not_mind_empty_messages_or_other_units():
     n = np.array([0.0, 64 * KB, 1 * MB, 1 * GB])
     for unit in (1e-9, 1.0, 1e15):
