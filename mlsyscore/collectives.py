@@ -203,6 +203,8 @@ def all_to_all(n: Bytes, N: Count, link: Link, skew: Factor = 1.0) -> Seconds:
     T = (N - 1) alpha + skew (N - 1)/N n / beta
     Pairwise exchange.  Ignores the fabric's cut, which may bind before the links.
     Raises ValueError for skew > N: nobody receives more than all that is sent.
+    Published: DeepEP's dispatch of 128 tokens to 8 experts each by NICs alone (H800):
+    without start-ups, which overlap there, 5 % short on 32 GPUs, 22 % on 128 and 256.
     Source: Thakur, Rabenseifner and Gropp (2005); skew: the book, chapter 6.
     """
     _shared(skew, N)

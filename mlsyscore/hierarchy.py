@@ -120,7 +120,7 @@ def dispatch(
     (``reach``).  With 1 and 1 it is an all-to-all relayed inside.  Pieces in flight;
     ignores skew, and the fill.  Published, DeepEP on 2 to 8 nodes of 8 with NICs of
     50 GB/s: 9 to 13 % short where the NIC binds (one flat tier: 12 to 69 % long on 2
-    and 4), 23 % on 2 nodes of H800, whose NVLink does.
+    and 4), 23 % on 2 nodes of H800, whose NVLink does, 16 % inside one, 29 % on B200.
     Source: DeepSeek-V3, arXiv 2412.19437 (2024), section 3.2.2.
     """
     if not every((nodes <= m) & (devices <= node.g * nodes)):

@@ -10,11 +10,9 @@ they state units, and ``tests/test_units.py`` rescales these to prove each law. 
 has no unit, and where a law holds, is in ``ranges``.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
-
-from .ranges import FROM_0, Fraction, Ratio  # noqa: F401  moving
+from .ranges import FROM_0
 
 # -- numbers to multiply by; prefixes are decimal unless they end in iB ------
 ns, us, ms, second = 1e-9, 1e-6, 1e-3, 1.0
@@ -66,29 +64,3 @@ def si(x: float, unit: str = "") -> str:
         if abs(x) >= 10.0**exponent:
             return f"{x / 10.0**exponent:.3g} {prefix.strip()}{unit}"
     return f"{x:.3g} {unit}"
-
-
-def every(condition: Any) -> bool:
-    """Going."""
-    return condition if condition is True else bool(np.all(condition))
-
-
-def positive(*amounts: Any) -> None:
-    """Going."""
-    for x in amounts:
-        if not every(x > 0):
-            raise ValueError(f"needs something above 0, not {x}")
-
-
-def share(*shares: Any) -> None:
-    """Going."""
-    for x in shares:
-        if not (every(x >= 0) and every(x <= 1)):
-            raise ValueError(f"a share lies between 0 and 1, not at {x}")
-
-
-def count(*counts: Any) -> None:
-    """Going."""
-    for n in counts:
-        if not every(n >= 1):
-            raise ValueError(f"needs 1 or more, not {n}")

@@ -192,6 +192,17 @@ def test_published_dispatches_follow_two_tiers(case):
     assert law / T > 1.8
 
 
+def test_published_dispatches_inside_one_node_use_less_than_the_whole_nvlink():
+    # H800, 160 GB/s of NVLink at most, and SM100 (DeepEP, as above): tokens times
+    # devices reached, its own too, in GB/s
+    devices = routed(1)[1].mean()
+    for nvlink, rate, off in ((160, 153, 0.84), (900, 726, 0.71)):
+        node = Node(8, Link(0.0, nvlink * GB), NDR)
+        law = hierarchy.dispatch(1 * GB, 1, node, 1.0, devices)
+        T = 1 * GB * devices / (rate * GB)
+        assert law / T == pytest.approx(off, abs=0.005)
+
+
 @pytest.mark.parametrize(("m", "groups"), [(2, 2), (4, 4), (8, 4)])
 def test_even_picks_reach_as_many_nodes_and_devices_as_routed_tokens(m, groups):
     nodes, devices = routed(m, groups=groups)

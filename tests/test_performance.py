@@ -242,6 +242,12 @@ def test_speculation_of_leviathan_table_4_predicted_and_measured():
     assert np.median(measured / ours) == pytest.approx(1.12, abs=0.02)
 
 
+@pytest.mark.parametrize(("a", "k", "what"), [(0.5, -1, "k = -1"), (2, 1, "a = 2")])
+def test_the_law_that_was_asked_names_what_it_refuses(a, k, what):
+    with pytest.raises(ValueError, match=f"speculative_speedup: {what}"):
+        perf.speculative_speedup(a, k, 0.1)
+
+
 def test_compiling_pays_back_at_the_call_where_the_clocks_meet():
     # 13B decode: 120 -> 189 tokens a second, after a minute of compiling
     before, after = 1 / 120, 1 / 189

@@ -17,7 +17,8 @@ CHAPTERS = ["fleet", "compute", "network", "storage"]  # chapter n: the n-th mod
 CHAPTERS += ["training", "collectives", "reliability", "orchestration"]
 CHAPTERS += ["performance", "serving", "edge", "operations"]
 CHAPTERS += ["privacy", "robustness", "sustainability", "fairness"]
-MODULES = [*CHAPTERS, "queues"]  # which serves chapters 8 and 10
+MODULES = [*CHAPTERS[:6], "hierarchy", *CHAPTERS[6:], "queues"]
+BESIDE = {"hierarchy": "Chapter 6", "queues": "Chapters 8 and 10"}
 
 HEAD = """---
 title: Symbols
@@ -74,8 +75,7 @@ def page() -> str:
     said, parts = meanings(), [HEAD]
     for name in MODULES:
         module = importlib.import_module(f"mlsyscore.{name}")
-        at = CHAPTERS.index(name) + 1 if name in CHAPTERS else 0
-        chapter = f"Chapter {at}" if at else "Shared"
+        chapter = BESIDE.get(name) or f"Chapter {CHAPTERS.index(name) + 1}"
         about = (module.__doc__ or "").splitlines()[0]
         parts += [f"\n## {chapter}: `mlsyscore.{name}`\n\n{about}\n"]
         parts += ["| symbol | meaning | unit |\n|:--|:----|:--|"]

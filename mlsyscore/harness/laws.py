@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable
 
-from ..units import Bytes, BytesPerSecond, Ratio, Seconds
+from ..ranges import Ratio
+from ..units import Bytes, BytesPerSecond, Seconds
 
 Law = Callable[[Bytes], Seconds]
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..checks import number
 from ..reliability import Weibull, daly_interval, young_daly
-from ..units import Fraction, Seconds
+from ..ranges import Fraction
+from ..units import Seconds
 from .answers import fields
 
 
