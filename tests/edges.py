@@ -17,8 +17,19 @@ from mlsyscore import ranges
 from mlsyscore.ranges import BELOW_1, FIRST, LAST
 
 NO_LAWS = {"units", "ranges", "elementwise", "catalog", "processes", "checks"}
-PROBES = [-1, 0, FIRST, 0.3, BELOW_1, 1, 1.5, 2, 1025, LAST, float("nan"), float("inf")]
-EDGES = [*PROBES, -0.0, -FIRST, -LAST, float("-inf"), 1 + 2**-52, 2**63, 10**400]
+PROBES = {"-1": -1, "0": 0, "least": FIRST, "0.3": 0.3, "below 1": BELOW_1, "1": 1}
+PROBES |= {"1.5": 1.5, "2": 2, "1025": 1025, "most": LAST}
+PROBES |= {"nan": float("nan"), "inf": float("inf")}
+EDGES = [
+    *PROBES.values(),
+    -0.0,
+    -FIRST,
+    -LAST,
+    float("-inf"),
+    1 + 2**-52,
+    2**63,
+    10**400,
+]
 EDGES += [np.float64(0.5), np.int64(7), np.float32(1e38), True, None, "x", 1j]
 EDGES += [[], [1, 2, 3], np.array([0, 1, 64]), np.array([2**62]), np.array(3)]
 EDGES += [np.array([[0.5], [1.0]]), np.array([1.0, np.nan]), np.full(3, LAST)]
@@ -59,8 +70,8 @@ def hints(law):
     return get_type_hints(law, include_extras=True)
 
 
-def draw(hint, rng):
-    """A value that the annotation allows, of ordinary size."""
+def draw(hint, rng, shrink=1):
+    """A value that the annotation allows, of ordinary size, or so many times less."""
     within = ranges.span(hint)
     if hint is bool:
         return rng.random() < 0.5
@@ -68,8 +79,9 @@ def draw(hint, rng):
         return thing(hint, rng)
     kind = ranges.kind(hint)
     whole = kind is int
-    low = max(within.low, 1 if whole else 0.5 if within.high > 1 else 0)
-    high = min(within.high, low + (15 if whole else 8.5))
+    least = 1 if whole else 0.5 / shrink if within.high > 1 else 0
+    low = max(within.low, least)
+    high = min(within.high, low + (15 if whole else 8.5 / shrink))
     if whole:
         return rng.randint(int(low), int(high))
     x = [rng.uniform(low, high) for _ in range(1 if kind is float else 5)]
@@ -106,12 +118,13 @@ def domain(f, asked, i, seed):
     Taken is what some draw of the other arguments makes possible.
     """
     rng = random.Random(seed)
+    plain = ranges.kind(asked[i]) in (int, float)
     found = {}
-    for probe in PROBES:
+    for label, probe in PROBES.items():
         verdict = set()
-        for _ in range(12):
+        for _ in range(40):
             args = [draw(hint, rng) for hint in asked]
-            args[i] = probe
+            args[i] = probe if plain else np.full(5, float(probe))
             try:
                 f(*args)
             except ValueError as error:
@@ -119,7 +132,7 @@ def domain(f, asked, i, seed):
             else:
                 verdict = {"taken"}
                 break
-        found[f"{probe:.4g}"] = "refused" if "refused" in verdict else verdict.pop()
+        found[label] = "refused" if "refused" in verdict else verdict.pop()
     return found
 
 
@@ -141,7 +154,7 @@ def rows(name):
             found = domain(f, list(asked.values()), i, f"{name} {argument}")
             row = [name, argument]
             for what in ("taken", "no result"):
-                row.append(" ".join(p for p, v in found.items() if v == what))
+                row.append(", ".join(p for p, v in found.items() if v == what))
             yield row
 
 
