@@ -82,7 +82,7 @@ def test_two_tiers_take_the_rounds_and_bytes_that_the_laws_count(m, g):
     assert hierarchy.allreduce(n, m, node) == pytest.approx(there.time + back.time)
 
 
-@pytest.mark.parametrize(("m", "g"), [(1, 4), (3, 1), (2, 4), (4, 2), (3, 3)])
+@pytest.mark.parametrize(("m", "g"), [(1, 2), (1, 4), (3, 1), (2, 4), (4, 2), (3, 3)])
 def test_rings_on_all_rails_share_the_nics(m, g):
     node, N = Node(g, NVLINK4, SLOW), m * g
     x = np.random.default_rng(0).normal(size=(N, 3 * N * g))
@@ -106,6 +106,9 @@ def test_rings_on_all_rails_share_the_nics(m, g):
     y = [np.concatenate([np.concatenate(part) for part in row]) for row in held]
     assert np.allclose(y, x.sum(axis=0))
     assert hierarchy.rail_allreduce(x[0].nbytes, m, node) == pytest.approx(clock.time)
+    if g == 1:  # nobody to talk to inside
+        free = hierarchy.rail_allreduce(1 * GB, m, Node(1, SLOW, NVLINK4))
+        assert free == cc.ring_allreduce(1 * GB, m, NVLINK4)
 
 
 @pytest.mark.parametrize("across", [SLOW, Link(0.1 * us, 900 * GB)])
