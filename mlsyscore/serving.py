@@ -38,6 +38,7 @@ from .units import (
 Choices = Annotated[int, "1", Range(2, 10**6)]
 Cost = Annotated[float, "x", FROM_0]  # dollars, joules, kilograms: any one unit
 Servers = Annotated[int, "1", Range(16, LAST)]
+ENOUGH = 700.0  # e^700 is a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +267,7 @@ def queue_tail(rho: Fraction, k: Whole, d: Choices = 2) -> Fraction:
     and exponential service.  Played out with 500 servers: within 0.012.
     Source: Mitzenmacher, IEEE TPDS 12 (2001).
     """
-    power = d ** smaller(k, 700 / log(d))  # e^700: from there on the tail is 0
+    power = d ** smaller(k, ENOUGH / log(d))  # from there on the tail is 0
     return rho ** ((power - 1) / (d - 1))
 
 
