@@ -1,7 +1,6 @@
 """Reliability: how often a fleet fails, what a failure costs, what insurance costs.
 
-mtbf is the job's, not a part's: ``fleet.system_mtbf`` gives it.  ``fleet.any_of`` and
-``fleet.all_up`` are for replicas and for parts.  Arrays broadcast.
+mtbf is the job's, not a part's: ``fleet.system_mtbf`` gives it.  Arrays broadcast.
 """
 
 import math
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .elementwise import every, exp, expm1, sqrt
+from .fleet import any_of
 from .ranges import (
     FROM_0,
     Count,
@@ -192,6 +192,16 @@ def availability(mtbf: Positive[Seconds], mttr: Seconds) -> Fraction:
     Source: Barlow and Proschan, Mathematical Theory of Reliability (1965).
     """
     return 1 / (1 + mttr / mtbf)
+
+
+@law
+def any_up(A: Fraction, k: Count) -> Fraction:
+    """Probability that one of k replicas, or more, is up: 1 - (1 - A)^k.
+
+    Assumes that they fail independently; a shared cause makes it smaller.
+    Source: the book, chapter 7.
+    """
+    return any_of(A, k)
 
 
 @law

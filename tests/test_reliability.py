@@ -10,7 +10,7 @@ from scipy import integrate, stats
 from scipy.special import lambertw
 
 from mlsyscore import reliability as rel
-from mlsyscore.fleet import any_of, failure_probability, system_mtbf
+from mlsyscore.fleet import failure_probability, system_mtbf
 from mlsyscore.units import day, hour, minute, ms, second
 
 
@@ -150,7 +150,7 @@ def test_availability_and_replicas_are_what_a_clock_shows(shape):
     ends = np.cumsum(phases.reshape(4_000, 2, -1), axis=2)
     up, A = (ends < 200).sum(axis=2) % 2 == 0, rel.availability(9.0, 1.0)
     confident(up.mean(axis=1), A)
-    down = 1 - any_of(A, 2)
+    down = 1 - rel.any_up(A, 2)
     error = math.sqrt(down / 4_000)
     assert (~up).all(axis=1).mean() == pytest.approx(down, abs=4 * error)
 
@@ -180,7 +180,7 @@ def test_silent_corruption_strikes_a_step():
 def test_replicas_are_counted_to_the_last_digit_near_none_and_near_all(p):
     for k in (1, 2, 1000):
         exact = 1 - (1 - Fraction(p)) ** k
-        assert any_of(p, k) == pytest.approx(float(exact), rel=1e-12)
+        assert rel.any_up(p, k) == pytest.approx(float(exact), rel=1e-12)
     assert rel.availability(1.0, p) == pytest.approx(float(1 / (1 + Fraction(p))))
     assert rel.availability(1e308, 1e308) == 0.5
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlsyscore import reliability as rel
 from mlsyscore.catalog import CHECKPOINT_STORE, GPT3
-from mlsyscore.fleet import all_up, any_of, system_mtbf
+from mlsyscore.fleet import all_up, system_mtbf
 from mlsyscore.storage import checkpoint_bytes, transfer_time
 from mlsyscore.units import GB, day, hour, minute, second
 
@@ -31,7 +31,7 @@ def recovery():
 
 def down(k):
     """Downtime of a year when k replicas are each up 99 % of it."""
-    return (1 - any_of(0.99, k)) * YEAR
+    return (1 - rel.any_up(0.99, k)) * YEAR
 
 
 def at(mtbf, T_write):
@@ -103,7 +103,7 @@ ROWS = [
         lambda: rel.straggler_throughput([1.0] * 1023 + [0.5]),
         0.5,
     ),
-    Row("ServingReplicas99x2", "any_up", lambda: any_of(0.99, 2), 0.9999),
+    Row("ServingReplicas99x2", "any_up", lambda: rel.any_up(0.99, 2), 0.9999),
     Row(
         "ServingReplicas99x2",
         "downtime_per_year, one and two (min)",
