@@ -541,6 +541,8 @@ def test_arrays_broadcast():
         lambda: sv.replicas(1.0, 0.0, 1.0, 8),
         lambda: sv.replicas(1.0, 1.0, 1.0, 0),
         lambda: sv.cold_start(1.0, 0.0),
+        lambda: sv.scaling_lag(9.0, -1.0, 2.0, 3.0),
+        lambda: Batching(1e300, 1e-300).knee,
         lambda: sv.max_load(2, 2),
         lambda: sv.max_load(np.array([99, 2]), 2),
         lambda: sv.max_load(99, 0),
@@ -555,6 +557,16 @@ def test_arrays_broadcast():
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):
     with pytest.raises(ValueError, match=r"\d"):
         bad()
+
+
+def test_an_error_names_the_law_that_was_called():
+    law = Replica(LLAMA2_7B, A100)
+    with pytest.raises(ValueError, match=r"first_token: S = 0.5"):
+        law.first_token(0.5)
+    with pytest.raises(ValueError, match=r"slow_requests: p = 1.5"):
+        sv.slow_requests(1.5, 3)
+    with pytest.raises(ValueError, match=r"first_share: out = 0.5"):
+        law.first_share(9, 0.5)
 
 
 def test_the_borders_of_the_refused_are_answered():
