@@ -6,7 +6,7 @@ s tokens; V chunks of the model on each device.  Arrays broadcast.
 
 from dataclasses import dataclass
 from math import pi
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +24,7 @@ from .ranges import (
     Positive,
     Range,
     Ratio,
+    Real,
     Whole,
     hold,
     law,
@@ -74,7 +75,7 @@ def gradient_traffic(M: Bytes, d: Count, stage: Stage) -> Bytes:
     return (2 + (stage == 3)) * (d - 1) / d * M
 
 
-def _in_groups(p: Any, m: Any, V: Any) -> None:
+def _in_groups(p: Real, m: Real, V: Real) -> None:
     if not every((V == 1) | (m % p == 0)):
         raise ValueError(f"interleaved, {p} stages take {p} at a time, not m = {m}")
 

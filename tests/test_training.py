@@ -366,7 +366,12 @@ def test_amdahl_of_several_parts_is_a_job_that_runs_them_in_turn(tasks, workers)
 def test_nothing_sped_up_is_as_fast_as_before_and_a_slower_part_is_slower():
     assert tr.amdahl_parts([], []) == tr.amdahl_parts([0.4, 0.6], [1, 1]) == 1
     assert tr.amdahl_parts(0.5, 0.25) == pytest.approx(0.4)  # 0.5 + 0.5 x 4 times
-    assert tr.amdahl_parts([0.1] * 10, [2] * 10) == pytest.approx(2)  # sum 1 - 1e-16
+    assert sum([0.1] * 10) < 1 < np.sum([0.05] * 20)  # as they round
+    for n in (10, 20):
+        assert tr.amdahl_parts([1 / n] * n, [2] * n) == pytest.approx(2, rel=1e-12)
+    assert tr.amdahl_parts([0.5, 0.5 + 1e-9], [2, 2]) == pytest.approx(2)
+    with pytest.raises(ValueError, match=r"sum 1\.00000000"):
+        tr.amdahl_parts([0.5, 0.5 + 2e-9], [2, 2])
 
 
 def test_sample_efficiency_is_the_progress_of_steps_really_taken():
@@ -556,6 +561,9 @@ def test_counts_are_integers_and_times_are_floats():
         14 * 2**20
     )  # above 2^53, and exact
     assert tr.parameters(np.array([1, 2]), 8, 10, 4).dtype == np.int64
+    assert Layout(1, 2, np.array([1, 8])).N.dtype == np.int64
+    with pytest.raises(ValueError, match=r"result would be \d+"):
+        _ = Layout(10**200, 10**200, 1).N
     floats = (tr.in_flight(2, 4), tr.bubble(1, 1), tr.stale_limit(0), tr.amdahl(0, 8))
     assert [type(x) for x in floats] == [float] * 4
     assert floats == (2.0, 0.0, 2.0, 8.0)
