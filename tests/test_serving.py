@@ -565,6 +565,8 @@ def test_an_error_names_the_law_that_was_called():
         law.first_token(0.5)
     with pytest.raises(ValueError, match=r"slow_requests: p = 1.5"):
         sv.slow_requests(1.5, 3)
+    with pytest.raises(ValueError, match=r"slow_requests: n = 0"):
+        sv.slow_requests(0.5, 0)
     with pytest.raises(ValueError, match=r"first_share: out = 0.5"):
         law.first_share(9, 0.5)
 
