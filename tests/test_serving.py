@@ -1,6 +1,7 @@
 """Each law is checked against something that is not the law."""
 
 import heapq
+import inspect
 from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -559,16 +560,20 @@ def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):
         bad()
 
 
-def test_an_error_names_the_law_that_was_called():
-    law = Replica(LLAMA2_7B, A100)
-    with pytest.raises(ValueError, match=r"first_token: S = 0.5"):
-        law.first_token(0.5)
+@pytest.mark.parametrize("name", ["step", "first_token", "request", "first_share"])
+def test_an_error_names_the_law_that_was_called_and_its_argument(name):
+    law = getattr(Replica(LLAMA2_7B, A100), name)
+    for argument in inspect.signature(law).parameters:
+        ok = dict.fromkeys(inspect.signature(law).parameters, 3.0)
+        with pytest.raises(ValueError, match=rf"^{name}: {argument} = -1"):
+            law(**ok | {argument: -1.0})
+
+
+def test_an_error_names_the_law_of_slow_requests():
     with pytest.raises(ValueError, match=r"slow_requests: p = 1.5"):
         sv.slow_requests(1.5, 3)
     with pytest.raises(ValueError, match=r"slow_requests: n = 0"):
         sv.slow_requests(0.5, 0)
-    with pytest.raises(ValueError, match=r"first_share: out = 0.5"):
-        law.first_share(9, 0.5)
 
 
 def test_the_borders_of_the_refused_are_answered():
