@@ -178,7 +178,7 @@ def calibration_error(
 
 def _exponent(w: Any) -> Any:
     """Return e of |w| = 1.f 2^e."""
-    return (math.frexp(w) if isinstance(w, float | int) else np.frexp(w))[1] - 1
+    return (math.frexp(w) if isinstance(w, float) else np.frexp(w))[1] - 1
 
 
 @law

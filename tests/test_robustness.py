@@ -19,6 +19,7 @@ def test_psi_is_entropy_both_ways_for_counts_or_shares():
     both = stats.entropy(p, q, axis=1) + stats.entropy(q, p, axis=1)
     assert rb.psi(p, q) == approx(both)
     assert rb.psi(p[3] / p[3].sum(), q[3] * 5) == approx(both[3])
+    assert rb.psi([1, 3], [1, 1]) == approx(np.log(3) / 4)  # two bins, by hand
 
 
 def test_a_fixed_psi_limit_measures_the_sample_not_the_drift():
