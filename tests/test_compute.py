@@ -291,3 +291,9 @@ def test_each_argument_below_its_range_is_refused_by_name(law, args):
     for i, name in enumerate(list(inspect.signature(law).parameters)[: len(args)]):
         with pytest.raises(ValueError, match=f": {name} = -1.*, where "):
             law(*args[:i], -1, *args[i + 1 :])
+
+
+@pytest.mark.parametrize("C_use", [4.0, 5.0, np.array([1.0, 4.0])])
+def test_rent_below_the_running_cost_is_never_repaid(C_use):
+    with pytest.raises(ValueError, match=r"rent 4\.0 never repays a running cost of"):
+        compute.break_even_utilisation(1.0, 4.0, C_use)
