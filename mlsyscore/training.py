@@ -65,7 +65,7 @@ class State:
 
 
 @law
-def gradient_traffic(M: Bytes, d: Count, stage: Stage) -> Bytes:
+def gradient_traffic(M: Bytes, d: Count, stage: Stage = 0) -> Bytes:
     """Bytes that each of d devices sends to sum M bytes of gradients under ZeRO.
 
     2 (d - 1)/d M;  3 (d - 1)/d M for stage 3, which also gathers weights twice.

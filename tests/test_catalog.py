@@ -131,7 +131,7 @@ def test_prices_are_the_books():
     assert catalog.RENTED_GPU_HOUR * hour == pytest.approx(4)
     assert catalog.ELECTRICITY * kWh == pytest.approx(0.07)
     assert catalog.OBJECT_MONTH * GB * month == pytest.approx(0.02)
-    assert catalog.EGRESS * GB == pytest.approx(0.09)
+    assert pytest.approx(0.09) == catalog.EGRESS * GB
 
 
 def test_coolants_are_the_handbooks():

@@ -167,6 +167,11 @@ def test_a_sweep_of_all_rules_finds_no_other_threshold(TPR):
     assert ours.share > 0 or TPR == 0
 
 
+def test_a_rank_that_rounding_moved_is_that_rank():
+    assert 0.07 * 100 > 7  # the seven best of a hundred, and nobody else
+    assert fa.opportunity_threshold(range(100), 0.07) == Threshold(93.0, 1.0)
+
+
 def test_people_at_the_threshold_are_drawn_by_lot():
     g, scores = rng(8), rng(9).integers(1, 6, 1000)  # five grades
     rule = fa.opportunity_threshold(scores, 0.7)

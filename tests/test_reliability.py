@@ -213,7 +213,7 @@ def test_a_larger_job_must_speed_up_to_lose_no_work():
     T_write, mtbf = 24.5 * second, np.array([48.828, 24.414]) * hour
     tau = rel.daly_interval(T_write, mtbf)
     kept = tau / rel.segment_time(tau, T_write, mtbf)
-    S = rel.break_even_speedup(rel.least_waste(T_write, mtbf[0]), 2.0)
+    S = rel.break_even_speedup(T_write, mtbf[0], 2.0)
     assert pytest.approx(kept[0] / kept[1], rel=2e-4) == S
 
 
@@ -251,7 +251,7 @@ def test_arrays_give_what_scalars_give():
         (rel.daly_interval, (w, m)),
         (rel.waste, (m / 5, w, m, w)),
         (rel.sdc_probability, (np.array([1, 2, 3]), w, m)),
-        (rel.break_even_speedup, (w, m / 5)),
+        (rel.break_even_speedup, (w / 9, m, m / 5)),
     ]:
         each = [law(*(x[i] for x in args)) for i in range(3)]
         assert law(*args) == pytest.approx(each)
@@ -283,9 +283,9 @@ def test_arrays_give_what_scalars_give():
         lambda: rel.sdc_probability(10, -1.0, 1.0),
         lambda: rel.byzantine_members(-1),
         lambda: rel.hot_spare_break_even(-1, 10, 1.0),
-        lambda: rel.break_even_speedup(0.71, 2.0),
-        lambda: rel.break_even_speedup(0.5, 4.0),
-        lambda: rel.break_even_speedup(1.1, 0.5),
+        lambda: rel.break_even_speedup(0.26, 1.0, 2.0),
+        lambda: rel.break_even_speedup(1.0, 8.0, 4.0),
+        lambda: rel.break_even_speedup(1.0, 0.0, 0.5),
     ],
 )
 def test_input_that_would_give_a_plausible_wrong_answer_is_refused(bad):

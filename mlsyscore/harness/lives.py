@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..checks import number
-from ..reliability import Weibull, daly_interval, young_daly
 from ..ranges import Fraction
+from ..reliability import Weibull, daly_interval, young_daly
 from ..units import Seconds
 from .answers import fields
 
