@@ -89,8 +89,10 @@ class Replica:
     parameters, t of 1 to 8, B to 256, 8 to 200 tokens.  Mean error of the 188
     latencies 8 %, largest 34 %; n times ``compute.decode_floor``/t is 67 % too short.
     Not fitted, error in the mean: FasterTransformer's 89 to 175 billion, t = 8, 19 %
-    too short, and 530 over nodes 27 %.  LMDeploy, Llama 7 to 70 billion on A100, steps
-    12 %, first tokens 16 %.  TensorRT-LLM 0.5, first tokens, A100 20 %, H100 fp8 14 %.
+    too short, 530 over nodes 27 %, and 0.35 to 1.3 20 %; kipply's 13 billion on A100
+    40 GB, a step 5 % too short, a prompt of 512 45 % too long.  LMDeploy, Llama
+    of 7 to 70 billion on A100, steps 12 %, first tokens 16 %.  TensorRT-LLM 0.5, first
+    tokens, A100 20 %, H100 fp8 14 %.
     Where Python launches each kernel (the Splitwise profiles, Llama 70B and BLOOM)
     steps on A100 and H100: 11 and 5 % at t = 2, but 37 and 29 % too short at t = 8.
     """
