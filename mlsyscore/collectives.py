@@ -20,6 +20,7 @@ from .ranges import (
     PositiveFraction,
     Range,
     Ratio,
+    Single,
     law,
 )
 from .units import Bytes, BytesPerSecond, Seconds
@@ -36,11 +37,11 @@ def _rounds(N: Any) -> Any:
     return np.where(m > 0.5, e, e - 1)
 
 
-def _ones(N: Any) -> Any:
+def _ones(N: int) -> int:
     """Return the number of ones in the binary forms of 0, 1, ..., N - 1."""
     total, bit = 0, 1
-    while not every(bit >= N):
-        total = total + N // (2 * bit) * bit + larger(N % (2 * bit) - bit, 0)
+    for _ in range(_rounds(N)):  # 0 and 1 alternate in runs of 1, 2, 4, ...
+        total += N // (2 * bit) * bit + max(N % (2 * bit) - bit, 0)
         bit *= 2
     return total
 
@@ -212,7 +213,7 @@ def all_to_all(n: Bytes, N: Count, link: Link, skew: Factor = 1.0) -> Seconds:
 
 
 @law
-def bruck_all_to_all(n: Bytes, N: Count, link: Link) -> Seconds:
+def bruck_all_to_all(n: Bytes, N: Single[Count], link: Link) -> Seconds:
     """Bruck's all-to-all: T = L alpha + ones(N)/N n / beta,  L = ceil(log2 N).
 
     A block passes a device for each 1 in the binary form of its way: ones(N) are those

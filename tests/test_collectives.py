@@ -65,6 +65,14 @@ def play_tree(x, link):
     return held, t
 
 
+@pytest.mark.parametrize("N", [1, 2, 5])
+def test_a_ring_all_reduce_is_two_collectives_of_equal_time(N):
+    n = 3 * MB
+    T = play_ring(np.zeros((N, int(n) // 8 // N * N)), NDR)[1] / 2
+    laws = cc.reduce_scatter(n, N, NDR), cc.all_gather(n, N, NDR)
+    assert laws == pytest.approx((T, T), rel=1e-5)
+
+
 def play_doubling(x, link):
     """Sum over windows of 2, 4, 8, ... devices; the last is cut to what is missing.
 
@@ -454,7 +462,7 @@ def test_an_embedding_that_comes_last_is_exposed_whole():
 def test_arrays_give_what_their_scalars_give():
     n, N, links = np.array([1.0, 1 * KB, 1 * GB]), np.array([4, 8, 64]), [NDR] * 3
     laws = [cc.ring_allreduce, cc.tree_allreduce, cc.double_tree_allreduce]
-    laws += [cc.doubling_allreduce, cc.bruck_all_gather, cc.bruck_all_to_all]
+    laws += [cc.doubling_allreduce, cc.bruck_all_gather, cc.switch_allreduce]
     for law in [*laws, cc.butterfly_allreduce, cc.parameter_server, cc.all_to_all]:
         assert law(n, N, NDR) == pytest.approx([*map(law, n, N, links)])
     assert cc.crossover(N, NDR) == pytest.approx([*map(cc.crossover, N, links)])

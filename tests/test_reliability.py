@@ -143,6 +143,12 @@ def test_a_bathtub_falls_then_rises_as_its_parts_die():
     assert rates[1] < min(rates[0], rates[2])
 
 
+def test_a_bathtub_at_a_negative_age_is_refused_by_its_own_name():
+    life = rel.Weibull(1.0, 2.0)
+    with pytest.raises(ValueError, match="bathtub: t = -1"):
+        rel.bathtub(-1, life, 0.0, life)
+
+
 @pytest.mark.parametrize("shape", [0.7, 2.0])
 def test_availability_and_replicas_are_what_a_clock_shows(shape):
     size = 4_000, 2, 60  # pairs, watched after twenty rounds of up 9 and down 1
