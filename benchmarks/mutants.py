@@ -51,7 +51,6 @@ CALLS |= {new: old for old, new in CALLS.items() if new not in ("abs", "log", "e
 KNOWN = {
     "training:68: 0 -> 1": "gradient_traffic's default: stages 0 and 1 send the same",
     "np.frexp(w)[1] + top -> np.frexp(w)[1] - top": "2 top = 2^E: no bit below E moves",
-    "n.max -> n.sum": "edge.fedavg: of counts >= 0, both are 0 or neither",
     "1 - a + FIRST -> 1 - a - FIRST": "speculative_tokens: the same limit at a = 1",
 }
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .elementwise import ceil, every, exp, larger, log, log1p, smaller, sqrt
+from .elementwise import ceil, exp, larger, log, log1p, smaller, sqrt
 from .ranges import (
     FROM_0,
     LAST,
@@ -35,6 +35,8 @@ Replicas = Annotated[int, "1", Range(2, LAST)]
 TAIL, POINTS = 16.0, 4096  # standard deviations beyond the mass; points of the sum
 LOGS, STEP = np.linspace(-24, 3, 512, retstep=True)
 GRID = np.exp(LOGS)  # from 4e-11 to 20 standard deviations
+SURE, NEVER = -9.0, 40.0  # there a delta is 1, and 0, to the last digit
+CERTAIN = 0.0  # logarithm of a probability
 
 
 def _column(x: Any) -> Any:
@@ -82,7 +84,7 @@ def gaussian_delta(
     Source: Balle and Wang, ICML (2018), theorem 8.
     """
     a = Delta / sigma
-    u = larger(smaller(eps / a - a / 2, 40.0), -9.0)  # beyond, delta is 0 or 1
+    u = larger(smaller(eps / a - a / 2, NEVER), SURE)
     with np.errstate(over="ignore"):
         excess = -np.expm1(-_column(a) * GRID)
     terms = excess * np.exp(-((_column(u) + GRID) ** 2) / 2) * GRID
@@ -106,7 +108,7 @@ def membership_bound(fpr: Fraction, eps: Ratio, delta: Fraction = 0.0) -> Fracti
     Of any attack, whatever it knows besides; real ones stay far below.
     Source: Kairouz, Oh and Viswanath, ICML (2015), theorem 2.1.
     """
-    few = exp(smaller(eps + log(fpr), 0.0)) + delta  # e^eps FPR above 1 bounds nothing
+    few = exp(smaller(eps + log(fpr), CERTAIN)) + delta  # above 1 it bounds nothing
     return smaller(few, 1 - exp(-eps) * larger(1 - delta - fpr, 0.0))
 
 
@@ -117,8 +119,6 @@ def sampling_rate(N: Count, B: Positive[Ratio]) -> PositiveFraction:
     Each record by its own coin: the batch's size varies.  Raises ValueError for B > N.
     Source: Abadi et al., CCS (2016), section 3.1.
     """
-    if not every(B <= N):
-        raise ValueError(f"a batch of {B} is not drawn from {N} records")
     return B / N
 
 

@@ -91,7 +91,8 @@ def draw(hint, rng, shrink=1):
 def thing(cls, rng):
     for _ in range(50):
         try:
-            return cls(*(draw(h, rng) for h in hints(cls).values()))
+            shrink = rng.choice([1, 10])
+            return cls(*(draw(h, rng, shrink) for h in hints(cls).values()))
         except ValueError:
             continue
     raise AssertionError(f"50 draws and no {cls.__name__}: narrow its annotations")

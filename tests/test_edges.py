@@ -79,7 +79,7 @@ def put(args, where, values):
 
 def accepted(law, args, asked, two, rng):
     """Two or three values for each of two arguments; the law takes all pairs."""
-    for n, shrink in [(3, 1)] * 30 + [(2, 1), (2, 10)] * 100:
+    for n, shrink in [(3, 1)] * 30 + [(2, 1), (2, 10)] * 300:
         grid = [[edges.draw(asked[i], rng, shrink) for _ in range(n)] for i in two]
         fresh = [edges.draw(h, rng, shrink) for h in asked]
         if two[0] == two[1]:

@@ -86,7 +86,7 @@ def test_importing_every_law_imports_nothing_heavy():
 
 @pytest.mark.parametrize("source", LAWS, ids=lambda p: p.stem)
 def test_no_bare_power_of_ten_or_time_constant(source):
-    code = re.sub(r'(?s)""".*?"""|#[^\n]*', "", source.read_text())
+    code = re.sub(r'(?s)""".*?"""|#[^\n]*|Range\([^)]*\)', "", source.read_text())
     assert re.findall(r"\b1e\d+|\b1024\b|\b3600\b|\b86400\b|\* 100\b", code) == []
 
 

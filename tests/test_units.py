@@ -15,7 +15,7 @@ import mlsyscore
 from mlsyscore import ranges, units
 
 SCALE = {"s": 3.1, "B": 7.3, "FLOP": 0.17, "J": 0.61, "kg": 5.9, "$": 11.3}
-SCALE |= {"m3": 2.3, "K": 1.7, "A": 0.41, "1": 1.0}
+SCALE |= {"x": 4.7, "m3": 2.3, "K": 1.7, "A": 0.41, "1": 1.0}
 NO_LAWS = {"units", "ranges", "elementwise", "catalog", "processes", "checks"}
 
 
