@@ -141,7 +141,7 @@ def attainable(I: FlopPerByte, chip: Accelerator) -> FlopPerSecond:
 
 
 @law
-def decode_floor(P: Count, chip: Accelerator, s: Bytes = 2.0) -> Seconds:
+def decode_floor(P: Positive[Ratio], chip: Accelerator, s: Bytes = 2.0) -> Seconds:
     """Least time for one token at batch 1, P weights read once: T_tok = P s / BW.
 
     Ignores the KV cache, launches, and that no chip reads at its full rate: one

@@ -202,7 +202,10 @@ def first_outside(y: Any, within: Range) -> Any:
     low, high = within
     if y.__class__ in (int, float):
         return None if low <= y <= high else y
-    if y.size == 0 or (y.min() >= low and y.max() <= high):
+    if not y.size:
+        return None
+    least, most = np.minimum.reduce(y, axis=None), np.maximum.reduce(y, axis=None)
+    if low <= least and most <= high:
         return None
     return y[~((y >= low) & (y <= high))].flat[0]
 
