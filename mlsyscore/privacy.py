@@ -150,10 +150,9 @@ def subsampled_rdp(alpha: Order, q: Fraction, sigma: Multiplier) -> Ratio:
     Source: Mironov, Talwar and Zhang, arXiv 1908.10530 (2019), section 3.
     """
     a, s, stays, joins = map(_column, (alpha, 1 / sigma, log1p(-q), log(q)))
-    width = a * s + 2 * TAIL
-    y = width * np.linspace(0, 1, POINTS) - TAIL
+    y, dy = np.linspace(-TAIL, alpha / sigma + TAIL, POINTS, retstep=True, axis=-1)
     odds = np.logaddexp(stays, joins + s * (y - s / 2))
-    weight = np.log(width / (POINTS - 1)) - y**2 / 2 - np.log(2 * pi) / 2
+    weight = np.log(_column(dy)) - y**2 / 2 - np.log(2 * pi) / 2
     log_mean = np.logaddexp.reduce(a * odds + weight, axis=-1)
     return _number(np.maximum(log_mean, 0.0) / (alpha - 1))
 
