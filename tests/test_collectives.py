@@ -272,6 +272,7 @@ def test_an_all_to_all_is_bound_by_the_link_that_routing_loads_most(leaves, up):
 def test_an_all_to_all_takes_as_long_as_its_hottest_receiver():
     N, n, hot = 8, 512 * 4096, 1.5
     assert cc.all_to_all(n, N, NDR) == pytest.approx(7 * NDR.time(64 * 4096))
+    assert cc.all_to_all(n, N, NDR, N) == pytest.approx(7 * NDR.time(n))  # all to one
     parcels, me = np.full((N, N), n / N), np.arange(N)
     parcels[:, 3] *= hot
     T = sum(NDR.time(parcels[me, (me + k) % N].max()) for k in range(1, N))
