@@ -49,9 +49,9 @@ class Confusion:
         hold(self)
 
 
-def _rate(k: People, n: People) -> Fraction:
+def _rate(k: Real, n: Real) -> Real:
     if not every(n > 0):
-        raise ValueError(f"a rate among {n} people says nothing")
+        raise ZeroDivisionError(f"a rate among {n} people")
     return k / n
 
 
@@ -108,7 +108,7 @@ def disparate_impact(a: Confusion, b: Confusion) -> Fraction:
     """
     s, t = selection_rate(a), selection_rate(b)
     if not every(s + t > 0):
-        raise ValueError(f"nobody is selected: rates {s} and {t}")
+        raise ZeroDivisionError(f"nobody is selected: rates {s} and {t}")
     return smaller(s, t) / larger(s, t)
 
 
@@ -288,7 +288,7 @@ def holding_exploration(
 
     eps = (p_t - q)/(p_t - p_fair),  q = p_t/(p_t + f (1 - p_t)) makes p_t of itself
     With less the share grows further.  About 1 - 1/f for p_fair << p_t << 1.  Raises
-    ValueError if decisions at random already exceed p_t.
+    ValueError if decisions at random leave a share above p_t already.
     Source: the fixed point of ``share_after`` with a share eps at random.
     """
     if not every(p_t > p_fair):

@@ -1,5 +1,6 @@
 """Fairness: published counts, another library, and people drawn at random."""
 
+import inspect
 from fractions import Fraction
 
 import mpmath
@@ -374,6 +375,9 @@ def test_how_much_exploration_at_the_ends():
     assert fa.holding_exploration(0.6, 1.5) == approx(1)
     with pytest.raises(ValueError, match=r"1\.5, .* result would be"):
         fa.holding_exploration(0.55, 1.5)
+    for p in (1e-300, 0.5):  # a share that eps could only raise, or not move
+        with pytest.raises(ValueError, match=r"above 0\.5, and not"):
+            fa.holding_exploration(p, 1.5)
     assert fa.holding_exploration(1e-4, 1.1, 0) == approx(1 - 1 / 1.1, rel=1e-3)
 
     def one_cycle(eps, p, f, fair):  # by records, not by odds
@@ -455,6 +459,14 @@ def test_value_of_a_rule_for_applicants_who_repay_or_do_not():
         assert ours == approx(book)
         assert ours == approx(paid.mean(), abs=4 * paid.std() / 1000)
     assert fa.decision_value(0.6, 0.2, 0.8, 10, 5) == approx(0.8 * 6 - 0.2 * 1)
+
+
+def test_every_law_is_held_to_its_signature():
+    for name, f in vars(fa).items():
+        if inspect.isfunction(f) and f.__module__ == fa.__name__ and name[0] != "_":
+            assert f.__wrapped__.__annotations__ == f.__annotations__
+    with pytest.raises(ValueError, match=r"^tpr\(g = .*among 0 people"):
+        fa.tpr(Confusion(0, 1, 0, 1))
 
 
 def test_arrays_broadcast():
