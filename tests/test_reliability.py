@@ -143,10 +143,17 @@ def test_a_bathtub_falls_then_rises_as_its_parts_die():
     assert rates[1] < min(rates[0], rates[2])
 
 
-def test_a_bathtub_at_a_negative_age_is_refused_by_its_own_name():
-    life = rel.Weibull(1.0, 2.0)
-    with pytest.raises(ValueError, match="bathtub: t = -1"):
-        rel.bathtub(-1, life, 0.0, life)
+@pytest.mark.parametrize(
+    ("said", "bad"),
+    [
+        ("bathtub: t = -1", lambda life: rel.bathtub(-1, life, 0.0, life)),
+        ("any_up: A = 1.5", lambda life: rel.any_up(1.5, 2)),
+        ("any_up: k = 0", lambda life: rel.any_up(0.5, 0)),
+    ],
+)
+def test_a_law_made_of_laws_refuses_in_its_own_name(said, bad):
+    with pytest.raises(ValueError, match=said):
+        bad(rel.Weibull(1.0, 2.0))
 
 
 @pytest.mark.parametrize("shape", [0.7, 2.0])
