@@ -223,6 +223,7 @@ def test_arrays_broadcast():
         lambda: Accelerator(1, 1, 1, math.nan),
         lambda: Accelerator(1, 1, 0, 1),
         lambda: Accelerator(1, 1, 1, 0),
+        lambda: Accelerator(1e200, 1e-200, 1, 1).ridge,
         lambda: Transformer(0, 1, 1, 1, 1),
         lambda: Transformer(1, 0, 1, 1, 1),
         lambda: Transformer(1, 1, 0, 1, 1),

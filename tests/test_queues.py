@@ -297,5 +297,5 @@ LAWS = {
 def test_each_argument_below_its_range_is_refused_by_name(law, args):
     law(*args)
     for i, name in enumerate(list(inspect.signature(law).parameters)[: len(args)]):
-        with pytest.raises(ValueError, match=f": {name} = -1, where "):
+        with pytest.raises(ValueError, match=f"^{law.__name__}: {name} = -1, where "):
             law(*args[:i], -1, *args[i + 1 :])
