@@ -108,12 +108,19 @@ ANY = "__import__('mlsyscore.ranges').ranges.Signed[{}]"
 
 def unguarded(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
     """Yield (parent, field, index, replacement) for each guard in a signature."""
+    free = [  # a helper without ``law`` is held to nothing
+        argument
+        for f in ast.walk(tree)
+        if isinstance(f, ast.FunctionDef)
+        and "law" not in map(ast.unparse, f.decorator_list)
+        for argument in f.args.args
+    ]
     for node in ast.walk(tree):
         for i, word in enumerate(getattr(node, "decorator_list", [])):
             if ast.unparse(word) == "law":
                 yield node, "decorator_list", i, _expression("lambda f: f")
         hint = isinstance(node, ast.arg | ast.AnnAssign) and node.annotation
-        if not hint or ast.unparse(hint) in THINGS | {"bool"}:
+        if not hint or node in free or ast.unparse(hint) in THINGS | {"bool"}:
             continue
         said = ast.unparse(hint)
         if said.startswith("Single["):
