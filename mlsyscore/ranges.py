@@ -112,20 +112,21 @@ def law(f: F) -> F:
     told: Any = f
     hints = told.__annotations__
     names = told.__code__.co_varnames[: told.__code__.co_argcount]
+    back = hints["return"]
     tests = [_plain(n, hints[n]) for n in names if span(hints.get(n))]
     source = f"""
 def guarded({", ".join(names)}):
     if {" and ".join(tests) or True}:
         try:
             _result = _law({", ".join(names)})
-            if {_plain("_result", hints["return"], "")}:
+            if {_plain("_result", back, "") if span(back) else True}:
                 return _result
         except ArithmeticError:
             pass
     return _slowly(_law, _asked, _promised, ({"".join(f"{n}, " for n in names)}))
 """
     asked = [(n, need(hints.get(n))) for n in names]
-    scope = {"_law": told, "_asked": asked, "_promised": need(hints["return"])}
+    scope = {"_law": told, "_asked": asked, "_promised": need(back)}
     scope["_slowly"] = _slowly
     exec(source, scope)
     guarded: Any = scope["guarded"]

@@ -154,6 +154,19 @@ def test_what_is_outside_is_named(args, said):
         seen(*args)
 
 
+def test_a_law_runs_once():
+    ran = []
+
+    @law
+    def made(x: Ratio) -> Thing:
+        """Make a thing."""
+        ran.append(x)
+        return Thing(x)
+
+    assert made(2.0) == Thing(2.0)
+    assert ran == [2.0]
+
+
 def test_names_and_defaults_work_as_in_any_function():
     seen(x=1.0, f=0.25)
     assert seen.got == (1.0, 2, 0.25)
