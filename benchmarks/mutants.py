@@ -51,6 +51,9 @@ CALLS |= {new: old for old, new in CALLS.items() if new not in ("abs", "log", "e
 KNOWN = {
     "training:68: 0 -> 1": "gradient_traffic's default: stages 0 and 1 send the same",
     "np.frexp(w)[1] + top -> np.frexp(w)[1] - top": "2 top = 2^E: no bit below E moves",
+    "np.floor -> np.ceil": "ranges: a number is whole by either",
+    "abs(x - near) <= ULPS * abs(x) -> abs(x - near) < ULPS * abs(x)": "ceil: at 0 too",
+    "np.abs(x - near) <= ULPS * np.abs(x) -> np.abs(x - near) < ULPS * np.abs(x)": "so",
     "1 - a + FIRST -> 1 - a - FIRST": "speculative_tokens: the same limit at a = 1",
 }
 
@@ -120,7 +123,7 @@ def unguarded(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST
             if ast.unparse(word) == "law":
                 yield node, "decorator_list", i, _expression("lambda f: f")
         hint = isinstance(node, ast.arg | ast.AnnAssign) and node.annotation
-        if not hint or node in free or ast.unparse(hint) in THINGS | {"bool"}:
+        if not hint or node in free or ast.unparse(hint) in THINGS | {"Any", "bool"}:
             continue
         said = ast.unparse(hint)
         if said.startswith("Single["):

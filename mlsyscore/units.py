@@ -60,7 +60,7 @@ def si(x: float, unit: str = "") -> str:
     ('50 GB/s', '1.5 µs', '0 B', '1 ms')
     """
     x = float(f"{x:.3g}")
-    for exponent, prefix in zip(range(18, -10, -3), "EPTGMk mµn", strict=True):
+    for exponent, prefix in zip(range(18, -12, -3), "EPTGMk mµn", strict=True):
         if abs(x) >= 10.0**exponent:
             return f"{x / 10.0**exponent:.3g} {prefix.strip()}{unit}"
     return f"{x:.3g} {unit}"

@@ -36,19 +36,25 @@ def test_the_smaller_and_the_larger():
     assert (ew.smaller(2, 3.0), ew.larger(2, 3.0)) == (2, 3.0)
     assert (type(ew.smaller(2.0, 3)), type(ew.larger(2, 3.0))) == (float, float)
     assert ew.smaller(2, np.array([1, 3])).tolist() == [1, 2]
+    assert ew.smaller(np.array([1, 3]), 2).tolist() == [1, 2]
+    assert ew.larger(2, np.array([1, 3])).tolist() == [2, 3]
     assert ew.larger(np.array([1, 3]), 2).tolist() == [2, 3]
 
 
 def test_a_ceiling_forgives_what_rounding_left():
     rng = np.random.default_rng(1)
-    for k, b in zip(rng.integers(1, 10**6, 2000), rng.random(2000) + 0.1, strict=True):
-        assert ew.ceil(int(k) * b / b) == k  # the product and the quotient round
+    k, b = rng.integers(1, 10**6, 2000), rng.random(2000) + 0.1
+    quotients = k * b / b  # the product and the quotient round
+    assert (np.ceil(quotients) != k).any()
+    assert [ew.ceil(float(x)) for x in quotients] == k.tolist()
+    assert ew.ceil(quotients).tolist() == k.tolist()
     assert [ew.ceil(x) for x in (3.01, 3.0, -1.5, 0.2, 5)] == [4, 3, -1, 1, 5]
     assert ew.ceil(3 * (1 + 1e-12)) == 4
     assert type(ew.ceil(2.5)) is int
     assert ew.ceil(1e300) == 1e300
-    xs = np.array([1.1 / 0.1, 3.01, -1.5, 1e300])
-    assert ew.ceil(xs).tolist() == [11, 4, -1, 1e300]
+    xs = np.array([9 * 1e-3 / 3e-3, 3.01, 1e-20, -1.5, 1e300])
+    assert ew.ceil(xs).tolist() == [3, 4, 1, -1, 1e300]
+    assert ew.ceil(1e-20) == 1
     with pytest.raises(OverflowError):
         ew.ceil(math.inf)
 

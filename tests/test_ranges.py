@@ -80,6 +80,16 @@ class Thing:
         return k * self.a
 
 
+@dataclass(frozen=True)
+class Box:
+    """Holds a thing, and no number."""
+
+    of: Thing
+
+    def __post_init__(self) -> None:
+        hold(self)
+
+
 @law
 def on(thing: Thing, x: Ratio) -> Bytes:
     """Take a thing and a number."""
@@ -233,3 +243,4 @@ def test_a_thing_passes_untouched():
     assert on(thing, 3) == 6.0
     assert on(thing, np.array([1.0, 2.0])).tolist() == [2.0, 4.0]
     assert span(FROM_0) is None
+    assert Box(thing).of is thing
