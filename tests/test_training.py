@@ -244,6 +244,25 @@ def test_activations_of_a_stage_are_the_published_ones(a, h, L, p, V, m, b, publ
 
 
 @pytest.mark.parametrize(
+    ("L", "h", "a", "n_kv", "mlp", "vocabulary", "published", "rival"),
+    [  # the models' cards and configurations (Meta, Mistral AI, huggingface.co)
+        (32, 4096, 32, 32, 11008, 32_000, 6_738_415_616, -0.024),
+        (80, 8192, 64, 8, 28672, 32_000, 68_976_648_192, -0.062),
+        (32, 4096, 32, 8, 14336, 128_256, 8_030_261_248, -0.132),
+        (126, 16384, 128, 8, 53248, 128_256, 405_853_388_800, 0.005),
+        (32, 4096, 32, 8, 14336, 32_000, 7_241_732_096, -0.092),
+    ],
+)
+def test_a_gated_model_has_its_published_parameters_and_a_gpt_others(
+    L, h, a, n_kv, mlp, vocabulary, published, rival
+):
+    model = Transformer(published, L, h, a, n_kv)
+    assert tr.gated_parameters(model, mlp, vocabulary) == published
+    off = tr.parameters(L, h, vocabulary, 0) / published - 1
+    assert off == pytest.approx(rival, abs=0.001)
+
+
+@pytest.mark.parametrize(
     ("L", "h", "vocabulary", "s", "norms", "published", "rel"),
     [  # norms outside the layers, 2 h each, are not in the law
         (12, 768, 50257, 1024, 1, 124_439_808, 0),  # GPT-2 as Hugging Face loads it
