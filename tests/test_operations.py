@@ -286,6 +286,15 @@ def test_the_edges_are_accepted_and_a_power_above_one_named():
     assert ops.hardware_saved(0.7, 0.7) == 0
     assert OWN.total(0.0, 0.0) == 1
     assert ops.benefit_cost(1, 1.5, 2.0, 1.0) == 3  # more than one engineer saved
+    with pytest.raises(ValueError, match="familywise_error: alpha = 5"):
+        ops.familywise_error(5, 20)
+    with pytest.raises(ValueError, match="familywise_error: m = 0"):
+        ops.familywise_error(0.1, 0)
+    for free in (ops.Ownership(0, 1, 0), ops.Ownership(0, 1, 1)):
+        with pytest.raises(ValueError, match="never beats"):
+            free.crossover(0.5, 1.5)  # would take -0 s
+    with pytest.raises(ValueError, match="never beats"):
+        OWN.crossover(0.5, 2)  # saves nothing
     with pytest.raises(ValueError, match=r"power = 1\.5"):
         ops.sample_size(0.05, 0.01, 0.05, 1.5)
     with pytest.raises(ValueError, match=r"0\.8 .*0\.5"):
