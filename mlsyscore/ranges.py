@@ -194,7 +194,7 @@ def _number(x: Any) -> Any:
     """Return an int or a float for a single number of any kind, else an array."""
     if x.__class__ in (int, float):
         return x
-    y = int(x) if isinstance(x, int) else np.asarray(x, float)
+    y = int(x) if isinstance(x, int | np.integer) else np.asarray(x, float)
     return y if np.ndim(y) or isinstance(y, int) else float(y)
 
 

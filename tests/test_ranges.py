@@ -117,7 +117,7 @@ def test_an_alias_says_its_range_in_words():
         (2.5, 2.5),
         (True, 1),
         (np.float32(0.5), 0.5),
-        (np.int64(2**62), 2**62),
+        (np.int64(2**62 + 1), 2**62 + 1),
         (np.array(3), 3.0),
         (Quotient(1, 4), 0.25),
         (Decimal("0.1"), 0.1),
