@@ -56,7 +56,7 @@ LLAMA3_405B = Transformer(405_000_000_000, 126, 16384, 128, 8)  # the same
 # storage: the book's reference tiers, reads
 NVME_GEN5 = 14 * GB / second  # one drive
 NVME_NODE = 28 * GB / second  # the local drives of one eight-GPU node
-PARALLEL_FS = 1 * TB / second  # a durable parallel file system, all clients together
+PARALLEL_FS = TB / second  # a durable parallel file system, all clients together
 OBJECT_STORE = 100 * GB / second  # one bucket, all clients together
 CHECKPOINT_STORE = 100 * GB / second  # what one job may write
 
