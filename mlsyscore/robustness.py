@@ -34,6 +34,8 @@ Fractions = Annotated[NDArray[np.float64], "1", Range(0.0, 1.0)]
 Histogram = Annotated[NDArray[np.float64], "1", Range(FIRST, LAST)]
 Majority = Annotated[float, "1", Range(0.5, BELOW_1)]
 
+QUANTILE = NormalDist().inv_cdf
+
 
 @dataclass(frozen=True, slots=True)
 class Normal:
@@ -109,8 +111,8 @@ def adversarial_step(T: Seconds, K: Whole) -> Seconds:
 
 def _quantile(p: Any) -> Any:
     """Return the x below which a share p of N(0, 1) lies."""
-    one = NormalDist().inv_cdf
-    return one(p) if isinstance(p, float) else np.vectorize(one, otypes=[float])(p)
+    each = QUANTILE if isinstance(p, float) else np.vectorize(QUANTILE, otypes=[float])
+    return each(p)
 
 
 @law
