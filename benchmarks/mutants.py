@@ -51,6 +51,7 @@ CALLS |= {new: old for old, new in CALLS.items() if new not in ("abs", "log", "e
 KNOWN = {
     "training:68: 0 -> 1": "gradient_traffic's default: stages 0 and 1 send the same",
     "np.frexp(w)[1] + top -> np.frexp(w)[1] - top": "2 top = 2^E: no bit below E moves",
+    "1e+18 -> 1e+18": "one more is the same float",
     "np.floor -> np.ceil": "ranges: a number is whole by either",
     "abs(x - near) <= ULPS * abs(x) -> abs(x - near) < ULPS * abs(x)": "ceil: at 0 too",
     "np.abs(x - near) <= ULPS * np.abs(x) -> np.abs(x - near) < ULPS * np.abs(x)": "so",
