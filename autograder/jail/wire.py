@@ -94,10 +94,15 @@ class Gate:
                     connection.close()
                     continue
                 thread = threading.Thread(
-                    target=self._greet, args=[connection], daemon=True
+                    target=self._hear, args=[connection], daemon=True
                 )
                 self.threads.add(thread)
                 thread.start()
+
+    def _hear(self, connection: socket.socket) -> None:
+        """Greet; the end that ``close`` sends may come at any moment of it."""
+        with contextlib.suppress(SystemExit):
+            self._greet(connection)
 
     def _greet(self, connection: socket.socket) -> None:
         keep = False

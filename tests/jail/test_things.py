@@ -12,6 +12,7 @@ import pytest
 from autograder.jail import things
 from autograder.jail.crossing import Line, Remote
 from autograder.jail.kernel import Jail, Lost
+from autograder.jail.wire import Gate
 from autograder.judge import evidence
 from mlsyscore.harness import calls
 from mlsyscore.harness.network import Network
@@ -554,6 +555,16 @@ def test_junk_on_a_wire_costs_its_sender_alone(junk):
     assert [x for x in w._log if x != 1] == []
     assert junk.deep(100_000) == 1
     assert junk.fine() == 5
+
+
+def test_a_thread_that_is_stopped_while_it_closes_says_nothing(tmp_path):
+    class Stopped:  # what ``Gate.close`` sends arrives in the last call of all
+        def close(self):
+            raise SystemExit
+
+    gate = Gate(tmp_path / "world", lambda wire, hello: None)
+    assert gate._hear(Stopped()) is None
+    gate.close()
 
 
 def test_junk_takes_no_memory_to_speak_of(junk):
