@@ -78,8 +78,6 @@ while True: k.session.send(k.{socket}, "x", ident={ident}, buffers=[{part}] * {m
 """
 TOGETHER = "more than 400 MiB together"
 LONG = "computed for over 1 s"
-SENT = "sent more than 64 MiB|killed its kernel"  # what is sent lies in memory, too:
-# on a quiet machine the other bound may be met first
 WAYS = {
     "pairs": (PAIRS, TOGETHER),
     "queues": (QUEUES, TOGETHER),
@@ -92,11 +90,11 @@ WAYS = {
     "an unseen chain": (CHAIN.format(kind="IGN"), LONG),
     "a large message": (
         SEND.format(socket="iopub_socket", ident=None, part="bytes(10 << 20)", many=20),
-        SENT,
+        "sent more than 64 MiB",
     ),
     "a message of many parts": (
         SEND.format(socket="iopub_socket", ident=None, part="b''", many=10**5),
-        SENT,
+        "sent more than 64 MiB",
     ),
 }
 
@@ -123,8 +121,7 @@ def test_one_second_is_a_second(jail):
     begun = time.monotonic()
     with pytest.raises(Lost):
         jail._execute("while True: pass")
-    # and the look, the kill and the news of it take up to another
-    assert time.monotonic() - begun < 2.6 + os.getloadavg()[0] / os.cpu_count()
+    assert time.monotonic() - begun < 1.6 + os.getloadavg()[0] / os.cpu_count()
 
 
 def test_what_waits_computes_nothing(jail):
