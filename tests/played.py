@@ -5,18 +5,19 @@ import functools
 import io
 import re
 
-import jupytext
 import matplotlib
 
-from autograder.make.chapter import ROOT, VARIES
+from autograder.make.address import ROOT
+from autograder.make.build import read
+from autograder.make.chapter import VARIES
 
 
 @functools.cache
 def played(stem):
-    """Return the names that a chapter defines; cells whose output varies are left out."""
+    """Return the names that a chapter defines, without its cells that vary."""
     matplotlib.use("agg")
     names = {"__name__": "__main__"}
-    for cell in jupytext.read(ROOT / f"chapters/{stem}.py", fmt="py:percent").cells:
+    for cell in read(ROOT / f"chapters/{stem}.py").cells:
         if cell.cell_type == "code" and VARIES not in cell.source:
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(cell.source, f"<{stem}>", "exec"), names)

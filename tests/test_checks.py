@@ -1,6 +1,7 @@
 """What a lab's check accepts, what it refuses, and what it says to the student."""
 
 import math
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlsyscore.checks import SLIPS, close, number, same
+from mlsyscore.checks import close, number, same
 from mlsyscore.units import GB, GiB, ms, us
 
 
@@ -74,23 +75,45 @@ PLAY += [(3.0 * GiB / GB, "GiB for GB"), (3.0 * 2**20 / 1e6, "MiB for MB")]
 
 @pytest.mark.parametrize(("got", "slip"), PLAY)
 def test_close_names_the_slip_that_the_ratio_gives_away(got, slip):
-    assert slip in SLIPS.values()
-    assert said(close, "n", got, 3.0).endswith(f": {slip}?")
-    assert "ratio" not in said(close, "n", 1.01 * got, 3.0)
+    assert said(close, "n", got, 3.0, "B").endswith(f": {slip}?")
+    assert "ratio" not in said(close, "n", 1.01 * got, 3.0, "B")
+
+
+@pytest.mark.parametrize(("got", "slip"), PLAY)
+@pytest.mark.parametrize("unit", ["", "hops", "$", "s", "us", "GB/s"])
+def test_a_slip_is_offered_only_where_the_unit_has_it(got, slip, unit):
+    """No MiB of microseconds, no second direction of hops, no bytes of dollars."""
+    rates = {"GB/s": True, "s": slip == "a prefix", "us": slip == "a prefix"}
+    size = us if unit == "us" else 1.0
+    text = said(close, "n", got * size, 3.0 * size, unit)
+    assert (slip in text) == rates.get(unit, False)
+
+
+@pytest.mark.parametrize("error", [1e-2, 1e-6, 1e-10, 1e-14])
+def test_two_values_that_differ_are_printed_so_that_they_do(error):
+    text = said(close, "n", 2.84112 * (1 + error), 2.84112, "MB", rel=0)
+    has, wanted = re.findall(r"([\d.e-]+) MB", text.replace("you have ", ""))
+    assert has != wanted
+    assert float(has) > float(wanted)
+    text = said(same, "x", np.array([1.0, 2.84112 * (1 + error)]), [1, 2.84112], rel=0)
+    has, wanted = re.findall(r"is ([\d.]+) and not ([\d.]+)", text)[0]
+    assert has != wanted
 
 
 def test_a_check_may_know_slips_of_its_own():
     own = {3: "per node for per device", 8: "eight devices counted twice"}
-    assert said(close, "n", 9.0, 3.0, "", own).endswith("per node for per device?")
-    assert "bits for bytes" not in said(close, "n", 24.0, 3.0, "", own)
-    assert "bits for bytes" in said(close, "n", 24.0, 3.0)  # and leaves none behind
+    assert said(close, "n", 9.0, 3.0, "B", own).endswith("per node for per device?")
+    assert "bits for bytes" not in said(close, "n", 24.0, 3.0, "B", own)
+    assert "bits for bytes" in said(
+        close, "n", 24.0, 3.0, "B"
+    )  # and leaves none behind
 
 
 def test_unless_shown_the_value_expected_is_not_said():
     close("T", 3.1415926, 3.1415926, show=False)
     text = said(close, "T", 5.5 * ms, 3.1415926 * ms, "ms", show=False)
     assert text == "T: you have 5.5 ms; that is not it."
-    slipped = said(close, "T", 8 * 3.1415926, 3.1415926, show=False)
+    slipped = said(close, "T", 8 * 3.1415926, 3.1415926, "B", show=False)
     assert "bits for bytes" in slipped  # who is off by 8 may know it
     assert "3.14" not in slipped
     text = said(same, "v", np.array([1.0, 5.5]), [1.0, 3.1415926], show=False)

@@ -2,15 +2,20 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import zipfile
+from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.make.build import LACKING
-from autograder.make.chapter import ROOT, VARIES
+from autograder.make import address
+from autograder.make.address import ROOT
+from autograder.make.build import LACKING, setup
+from autograder.make.chapter import VARIES
+from tools import student
 
 PYTHON = ROOT / ".venv-colab/bin/python"
 NOTEBOOKS = sorted(ROOT.glob("notebooks/chapters/*.ipynb"))
@@ -28,20 +33,46 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    words = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder]
-    words += ["-c", ROOT / "constraints/ci.txt", ROOT, *LACKING]
-    subprocess.run(words, check=True)
+def archive(tmp_path_factory):
+    """The student tree's archive, as a tag of its repository will give it."""
+    folder = tmp_path_factory.mktemp("archive")
+    student.write(folder / "companion-0.1.0")
+    words = [sys.executable, "-m", "pip", "wheel", "-q", "-w", folder]
+    words += ["-c", ROOT / "constraints/ci.txt", "hatchling", *LACKING]
+    subprocess.run(words, check=True)  # what an index would give
+    return shutil.make_archive(folder / "v0.1.0", "zip", folder, "companion-0.1.0")
+
+
+@pytest.fixture(scope="module")
+def colab(archive):
+    """Colab's versions, after a student has run the first cell of a notebook."""
     gone = [PYTHON, "-m", "pip", "uninstall", "-q", "-y", "mlsyscore", *LACKING]
     subprocess.run(gone, check=True)
-    return folder
+    before = installed()
+    said = first_cell(archive)
+    return before, said
 
 
-def execute(notebook, wheel, out, errors="strict"):
-    env = os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel)}
-    env |= {"PIP_CONFIG_FILE": os.devnull}
-    env["PATH"] = f"{PYTHON.parent}:{env['PATH']}"
+def installed():
+    words = [PYTHON, "-m", "pip", "list", "--format=freeze", "-q"]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def first_cell(archive, **more):
+    """Run the set-up cell as it is once an owner is set; return what it prints."""
+    known = address.companion() | {"owner": "who", "archive": Path(archive).as_uri()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(address, "companion", lambda: known)
+        cell = setup(new_notebook(cells=[new_code_cell("import simpy")]))
+    env = os.environ | {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    env |= {"PIP_FIND_LINKS": str(Path(archive).parent)} | more
+    words = [PYTHON, "-c", cell]
+    return subprocess.run(words, check=True, env=env, capture_output=True, text=True)
+
+
+def execute(notebook, out, errors="strict"):
+    env = os.environ | {"PATH": f"{PYTHON.parent}:{os.environ['PATH']}"}
     subprocess.run(
         [PYTHON, "-c", RUN, notebook, out, errors], check=True, env=env, cwd=out.parent
     )
@@ -55,32 +86,50 @@ def text(cell):
     return "".join(s for s in said if not s.startswith("<Figure"))
 
 
-def test_notebooks_run_from_a_wheel_and_say_what_the_reference_says(wheel, tmp_path):
+def test_the_first_cell_adds_what_is_missing_and_replaces_nothing(colab):
+    before, said = colab
+    assert "mlsyscore 0.1.0" in said.stdout
+    assert "numpy 2.1.3" in said.stdout
+    assert said.stdout.startswith("python 3.")
+    added = {line.partition("==")[0] for line in installed() - before}
+    assert {"mlsyscore", *LACKING} == {name.partition(" ")[0] for name in added}
+    assert before <= installed()
+
+
+def test_the_first_cell_says_what_to_do_without_a_network(colab, archive):
+    elsewhere = {"PYTHONPATH": "", "PIP_FIND_LINKS": "", "HOME": "/"}
+    gone = [PYTHON, "-m", "pip", "uninstall", "-q", "-y", *LACKING]
+    subprocess.run(gone, check=True)
+    said = first_cell(archive, **elsewhere)
+    assert "without a network, bring the file" in said.stdout
+    assert "Traceback" not in said.stderr
+    assert LACKING[0] not in first_cell(archive).stderr  # and later it is there
+
+
+def test_while_nobody_owns_the_name_the_first_cell_fetches_nothing():
+    assert address.companion()["owner"] == ""  # set it, and this test goes
+    for notebook in ROOT.glob("notebooks/*/*.ipynb"):
+        cells = nbformat.read(notebook, as_version=4).cells
+        first = next(c.source for c in cells if c.cell_type == "code")
+        assert 'pip"' not in first
+        assert "no public address" in first
+        assert "colab.research" not in cells[0].source
+
+
+def test_notebooks_say_under_colabs_versions_what_the_reference_says(colab, tmp_path):
     for notebook in NOTEBOOKS:
-        ran = execute(notebook, wheel, tmp_path / "out.ipynb")
+        ran = execute(notebook, tmp_path / "out.ipynb")
         reference = nbformat.read(notebook, as_version=4)
         for ours, theirs in zip(reference.cells, ran.cells, strict=True):
             if ours.cell_type == "code" and VARIES not in ours.metadata.get("tags", []):
                 assert text(theirs) == text(ours), ours.id
-        set_up = next(c for c in ran.cells if c.cell_type == "code")
-        assert "mlsyscore" in text(set_up)
-        assert "numpy 2.1.3" in text(set_up)
 
 
-def test_the_student_lab_opens_and_only_its_stubs_fail(wheel, tmp_path):
+def test_the_student_lab_opens_and_only_its_stubs_fail(colab, tmp_path):
     for lab in sorted(ROOT.glob("notebooks/labs/*.ipynb")):
-        ran = execute(lab, wheel, tmp_path / "out.ipynb", "errors")
+        ran = execute(lab, tmp_path / "out.ipynb", "errors")
         for cell in ran.cells:
             marks = cell.metadata.get("nbgrader")
             if cell.cell_type == "code" and marks and not marks.grade:
                 bad = [o for o in cell.outputs if o.output_type == "error"]
                 assert not bad, (cell.id, json.dumps(bad)[:500])
-
-
-def test_the_wheel_needs_numpy_alone(wheel):
-    (file,) = wheel.glob("mlsyscore-*.whl")
-    with zipfile.ZipFile(file) as z:
-        (metadata,) = (n for n in z.namelist() if n.endswith("METADATA"))
-        lines = z.read(metadata).decode().splitlines()
-    needs = [x for x in lines if x.startswith("Requires-Dist") and "extra" not in x]
-    assert needs == ["Requires-Dist: numpy>=2.0"]

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell
 from zoo.forgers import FORGERIES, INSIDE, REBIND
 
 from autograder.judge import evidence
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 from autograder.make.roles import exercises, name, role
 from tools.demo import answered
 

@@ -10,7 +10,8 @@ from autograder import new
 from autograder.__main__ import main
 from autograder.jail import things
 from autograder.judge import evidence
-from autograder.make.chapter import ROOT, chapter
+from autograder.make.address import ROOT
+from autograder.make.chapter import chapter
 from autograder.make.roles import exercises, name, role
 from tools import notebooks
 from tools.demo import answered, mistakes

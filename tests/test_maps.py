@@ -6,7 +6,7 @@ import re
 import pypandoc
 import pytest
 
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 from tools import maps
 from tools.demo import mistakes
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 import yaml
 
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 from tools import symbols
 
 SOURCES = sorted((ROOT / "mlsyscore").glob("*.py"))

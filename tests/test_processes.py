@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 from mlsyscore.processes import run
 
 SCRIPT = """

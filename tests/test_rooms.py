@@ -6,7 +6,7 @@ import re
 import pytest
 
 import autograder
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 
 HOUSE = ROOT / "autograder"
 ROOMS = sorted(p.parent.name for p in HOUSE.glob("*/__init__.py"))

@@ -11,7 +11,8 @@ import pypandoc
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from autograder.make.address import NOWHERE, ROOT
+
 FILTERS = ROOT / "site/filters"
 CONFIG = yaml.safe_load((ROOT / "_quarto.yml").read_text())
 PARTS = [p for p in CONFIG["book"]["chapters"] if isinstance(p, dict)]
@@ -28,12 +29,15 @@ def program():
     return pypandoc.get_pandoc_path()
 
 
-def run(folder, text, *filters, name=f"chapters/{SLUG}.md"):
+PUBLIC = CONFIG["companion"] | {"owner": "who"}  # as it will be at the release
+
+
+def run(folder, text, *filters, name=f"chapters/{SLUG}.md", companion=PUBLIC):
     page = folder / name
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text)
     meta = folder / "companion.yml"
-    meta.write_text(yaml.safe_dump({"companion": CONFIG["companion"]}))
+    meta.write_text(yaml.safe_dump({"companion": companion}))
     command = [program(), name, "--to=html5", "--mathml", "--wrap=none"]
     command += [f"--metadata-file={meta}"]
     command += [f"--lua-filter={FILTERS / f}.lua" for f in filters]
@@ -102,7 +106,7 @@ def test_any_other_quote_is_left_alone(tmp_path, text):
 
 def test_a_chapter_links_to_its_notebook_and_lab(tmp_path):
     page = html(tmp_path, "# T\n\nText.\n", "page")
-    where = f"{CONFIG['companion']['repo']}/blob/{CONFIG['companion']['tag']}"
+    where = "{owner}/{repository}/blob/{tag}".format(**PUBLIC)
     colab = f"https://colab.research.google.com/github/{where}/notebooks/chapters"
     assert f'<a href="{colab}/{SLUG}.ipynb">Open in Colab</a>' in page
     assert f'href="../notebooks/labs/{SLUG}.html">Its lab</a>' in page
@@ -119,6 +123,16 @@ def test_a_lab_links_to_its_notebook_and_chapter_once(tmp_path):
     assert page.index("<h1") < page.index("page-links") < page.index("Text.")
 
 
+@pytest.mark.parametrize("kind", ["chapters", "notebooks/labs"])
+def test_while_nobody_owns_the_name_no_page_links_to_it(tmp_path, kind):
+    text = f"# T\n\n{NOWHERE}\n\nText.\n"
+    name, nobody = f"{kind}/{SLUG}.md", PUBLIC | {"owner": ""}
+    page = html(tmp_path, text, "page", name=name, companion=nobody)
+    assert page.count("no Colab link") == 1
+    assert "https://" not in page
+    assert f"{SLUG}.html" in page
+
+
 def test_another_page_gets_no_links(tmp_path):
     assert "page-links" not in html(tmp_path, "Text.\n", "page", name="index.md")
 
@@ -128,7 +142,7 @@ def test_quartos_name_of_the_input_wins(tmp_path):
     file = f'quarto = {{doc = {{input_file = "/x/chapters/{SLUG}.py"}}}}\n'
     fake.write_text(file + f'dofile("{FILTERS / "page.lua"}")\n')
     page = tmp_path / "quarto-input1a2b.md"
-    page.write_text("---\ncompanion: {repo: a/b, tag: v9}\n---\nText.\n")
+    page.write_text("---\ncompanion: {owner: a, repository: b, tag: v9}\n---\nText.\n")
     command = [program(), page, f"--lua-filter={fake}"]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert f"a/b/blob/v9/notebooks/chapters/{SLUG}.ipynb" in out
@@ -156,6 +170,37 @@ def test_a_malformed_stack_is_refused_by_name(tmp_path, bad):
     done = run(tmp_path, f"---\nfleet-stack: {bad}\n---\n\nText.\n", "page")
     assert done.returncode != 0
     assert f"{SLUG}.md: needs 8 numbers from 0 to 100" in done.stderr
+
+
+# Papers, chapters and folded code
+
+
+def test_what_the_prose_names_is_linked(tmp_path):
+    percent(tmp_path, "03_nets", "x")
+    percent(tmp_path, SLUG, "x")
+    text = "Chapter\n3's, (chapter 12; arXiv 2402.15627, table 2), chapter 6.\n"
+    more = "[chapter 3](x) and `chapter 3`\n\n## From chapter 3\n"
+    page = html(tmp_path, f"{text}\n{more}", "links")
+    found = re.findall(r'<a\s+href="([^"]*)">\s*([^<]*)</a>', page)
+    assert found == [
+        ("../chapters/03_nets.html", "Chapter 3"),
+        ("https://arxiv.org/abs/2402.15627", "arXiv 2402.15627"),
+        ("x", "chapter 3"),
+    ]
+    lab = html(tmp_path, "Chapter 3.\n", "links", name=f"notebooks/labs/{SLUG}.md")
+    assert 'href="../../chapters/03_nets.html"' in lab
+
+
+def test_code_with_a_title_is_folded_under_it(tmp_path):
+    text = "```python\n# @title The ring & more\nx = 1\n```\n\n```python\ny = 2\n```\n"
+    page = html(tmp_path, text, "links")
+    head, folded, after = re.split(
+        r'(<details class="folded">.*?</details>)', page, flags=re.DOTALL
+    )
+    assert "<summary>The ring &amp; more</summary>" in folded
+    assert "@title" not in page
+    assert ">y </span>" not in folded
+    assert "<details" not in head + after
 
 
 # Terms and glossary
@@ -209,7 +254,8 @@ def markdown(script):
 @pytest.mark.parametrize("script", CHAPTERS, ids=lambda p: p.stem)
 def test_each_chapter_goes_through_the_filters(tmp_path, script):
     name = f"chapters/{script.stem}.md"
-    page = html(tmp_path, markdown(script), "callouts", "terms", "page", name=name)
+    every = ("callouts", "terms", "page", "links")
+    page = html(tmp_path, markdown(script), *every, name=name)
     for part in ("page-links", "fleet-stack", 'class="term"', "co-takeaways"):
         assert part in page
     shutil.copytree(ROOT / "chapters", tmp_path / "chapters", dirs_exist_ok=True)
@@ -257,7 +303,9 @@ def test_filters_and_themes_are_there_and_freeze_is_off():
 
 
 def test_nothing_is_loaded_from_another_host():
-    for path in [ROOT / "_quarto.yml", *(ROOT / "site").glob("*.scss")]:
+    settings = {k: v for k, v in CONFIG.items() if k != "companion"}  # for notebooks
+    assert not re.search("https?:", yaml.safe_dump(settings))
+    for path in (ROOT / "site").glob("*.scss"):
         assert not re.search(r"https?:|@import|url\(", path.read_text()), path
     for path in FILTERS.glob("*.lua"):
         assert not re.search(r"(?i)<(script|link|img|iframe)|@import", path.read_text())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autograder import collect, doctor, grade, release, report
 from autograder.intake import students
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 from tools import demo, notebooks
 
 COURSE = ROOT / "build/course"

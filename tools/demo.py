@@ -9,8 +9,8 @@ from types import ModuleType
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.make.address import ROOT
 from autograder.make.build import instructor
-from autograder.make.chapter import ROOT
 
 LAB = "06_collective_communication"
 HOSTILE = """

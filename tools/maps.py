@@ -8,7 +8,7 @@ import csv
 import re
 from pathlib import Path
 
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 
 PAGE = ROOT / "site/map.qmd"
 HEAD = """---

@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.make.chapter import ROOT, chapter, colab, execute
+from autograder.make.address import ROOT, opened
+from autograder.make.chapter import chapter, execute
 from autograder.release import release
 
 STAMPS = ROOT / "build/stamps"
@@ -33,9 +34,9 @@ def make_lab(script: Path, out: Path) -> None:
     """Build one lab's student notebook through nbgrader."""
     with tempfile.TemporaryDirectory() as course:
         nb = nbformat.read(release(script, Path(course)), as_version=4)
-    link = colab(f"notebooks/labs/{script.stem}.ipynb")
+    link = opened(f"notebooks/labs/{script.stem}.ipynb")
     heading, _, rest = nb.cells[0].source.partition("\n")
-    nb.cells[0].source = f"{heading}\n\n[Open in Colab]({link})\n{rest}"
+    nb.cells[0].source = f"{heading}\n\n{link}\n{rest}"
     write(nb, out)
 
 

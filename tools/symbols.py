@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 
 MEANINGS = ROOT / "site/symbols.csv"
 PAGE = ROOT / "site/symbols.qmd"

@@ -4,13 +4,17 @@ A lab's cell is marked by one word: ``answer``, ``probe``, ``check``, ``essay`` 
 ``explore``.  Everything that nbgrader needs to know follows from that word.
 """
 
-import importlib.metadata
+import json
 import re
+import textwrap
 from pathlib import Path
 
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+
+from .address import archive, linked
+from .roles import BEGIN, END
 
 ROLES = {
     "answer": {"solution": True, "grade": False, "locked": False},
@@ -24,24 +28,56 @@ import importlib.util
 import subprocess
 import sys
 
-for package in PACKAGES:
-    if importlib.util.find_spec(package.split("==")[0]) is None:
-        pip = [sys.executable, "-m", "pip", "install", "-q"]
-        subprocess.run([*pip, package], check=True)
+NEEDED = {}
+LACKING = [NEEDED[n] for n in NEEDED if importlib.util.find_spec(n) is None]
+{}
+    print({})
+importlib.invalidate_caches()
 print("python", sys.version.split()[0])
 for package in ("mlsyscore", "numpy", "matplotlib", "torch"):
-    print(package, importlib.metadata.version(package))"""
-OURS = f"mlsyscore=={importlib.metadata.version('mlsyscore')}"
+    if importlib.util.find_spec(package):
+        print(package, importlib.metadata.version(package))"""
+FETCH = """PIP = [sys.executable, "-m", "pip", "install", "-q", *LACKING]
+if LACKING and subprocess.run(PIP).returncode:"""
+OFFLINE = (
+    "Nothing was installed: without a network, bring the file {} here by other means, "
+    "run `%pip install` on it, and then this cell again."
+)
+UNPUBLISHED = (
+    "mlsyscore is not installed, and this copy of the course has no public address to "
+    "fetch it from: `%pip install` your instructor's copy of the student tree."
+)
 LACKING = ["simpy"]  # what a notebook may import and Colab does not have
+HIDDEN_PART = rf"(?ms)^ *{BEGIN}\n.*?^ *{END}$"
 LONG = 20  # lines of our own code that a student need not read first
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
+def read(script: Path) -> NotebookNode:
+    """Read a percent script.  It holds no magics: what looks like one is a comment."""
+    form = {"extension": ".py", "format_name": "percent", "comment_magics": False}
+    return jupytext.read(script, fmt=form)
+
+
 def setup(nb: NotebookNode) -> str:
-    """Return the source of the set-up cell of a notebook."""
-    source = "\n".join(c.source for c in nb.cells)
+    """Return the source of the set-up cell of a notebook.
+
+    It installs from the student tree's archive alone, and nothing while there is none.
+    """
+    source, place = "\n".join(c.source for c in nb.cells), archive()
     also = [m for m in LACKING if re.search(rf"(?m)^import {m}$", source)]
-    return SETUP.replace("PACKAGES", repr([OURS, *also]).replace("'", '"'))
+    needed = {"mlsyscore": place} | {m: m for m in also}
+    said = OFFLINE.format(place) if place else UNPUBLISHED
+    unless = FETCH if place else "if LACKING:"
+    lines = (f'        "{line} "' for line in textwrap.wrap(said, 76))
+    return SETUP.format(json.dumps(needed), unless, "\n" + "\n".join(lines) + "\n    ")
+
+
+def fold(cell: NotebookNode) -> None:
+    """Fold a code cell whose first line is a title, in Colab and in JupyterLab."""
+    if cell.cell_type == "code" and cell.source.startswith("# @title "):
+        cell.metadata.cellView = "form"
+        cell.metadata.jupyter = NotebookNode(source_hidden=True)
 
 
 def instructor(script: Path) -> NotebookNode:
@@ -49,7 +85,7 @@ def instructor(script: Path) -> NotebookNode:
 
     Raises ValueError for a name used twice, or a check or essay without points.
     """
-    nb = jupytext.read(script, fmt="py:percent")
+    nb = read(script)
     first = nbformat.v4.new_code_cell(setup(nb), metadata={"title": "explore"})
     nb.cells.insert(1, first)
     names: set[str] = set()
@@ -59,6 +95,8 @@ def instructor(script: Path) -> NotebookNode:
             raise ValueError(f"{script}: two cells are called {name!r}")
         names.add(name)
         cell.id = name
+        if cell.cell_type == "markdown":
+            cell.source = linked(cell.source, script.stem[:2])
     nb.metadata = NotebookNode(kernelspec=KERNEL)
     nb.nbformat, nb.nbformat_minor = 4, 5
     nbformat.validate(nb)
@@ -71,6 +109,7 @@ def _mark(cell: NotebookNode, number: int) -> str:
     cell.metadata = NotebookNode()
     if words.get("title") == "explore":  # jupytext reads a bare word as a title
         cell.metadata.tags = ["explore"]
+        fold(cell)
         return f"explore-{number}"
     role = next((r for r in ROLES if r in words), None)
     flags = ROLES[role] if role else {"solution": False, "grade": False, "locked": True}
@@ -88,6 +127,8 @@ def _mark(cell: NotebookNode, number: int) -> str:
     )
     if flags["grade"]:
         cell.metadata.nbgrader.points = words["points"]
+    if role == "check":
+        cell.source += f'\nprint("{name}: {_passed(cell.source)}")'
     if cell.cell_type == "code":  # what an LMS cannot strip
         points = words.get("points")
         worth = f", {points} point{'s' * (points != 1)}" if flags["grade"] else ""
@@ -95,3 +136,11 @@ def _mark(cell: NotebookNode, number: int) -> str:
         if role in (None, "probe") and cell.source.count("\n") > LONG:
             cell.metadata.jupyter = NotebookNode(source_hidden=True)  # a click opens it
     return name
+
+
+def _passed(check: str) -> str:
+    """Say what a student reads when a check raises nothing: silence is no success."""
+    shown = re.sub(HIDDEN_PART, "", check)
+    if not re.search(r"(?m)^[^#\s]", shown):
+        return "checked when graded"
+    return "passes here; more is checked when graded" if shown != check else "passes"

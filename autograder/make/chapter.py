@@ -3,25 +3,17 @@
 import re
 from pathlib import Path
 
-import jupytext
 import nbformat
 import yaml
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from .build import KERNEL, setup
+from .address import linked, opened
+from .build import KERNEL, fold, read, setup
 
 VARIES = "nbval-ignore-output"
-ROOT = Path(__file__).parents[2]
 KEPT = ("text/plain",)  # of an output: no images, no widgets
-
-
-def colab(notebook: str) -> str:
-    """Return the Colab address of a notebook, given its path in the repository."""
-    site = yaml.safe_load((ROOT / "_quarto.yml").read_text())["companion"]
-    place = f"{site['repo']}/blob/{site['tag']}/{notebook}"
-    return f"https://colab.research.google.com/github/{place}"
 
 
 def chapter(script: Path) -> NotebookNode:
@@ -29,17 +21,19 @@ def chapter(script: Path) -> NotebookNode:
 
     Raises ValueError where the first cell holds no YAML title.
     """
-    nb = jupytext.read(script, fmt="py:percent")
+    nb = read(script)
     front = re.match(r"---\n(.*?)\n---\n*(.*)", nb.cells[0].source, re.DOTALL)
     if front is None:
         raise ValueError(f"{script}: the first cell must open with a YAML title")
     title = yaml.safe_load(front[1])["title"]
-    here = f"notebooks/chapters/{script.stem}.ipynb"
-    nb.cells[0].source = f"# {title}\n\n[Open in Colab]({colab(here)})\n\n{front[2]}"
+    link = opened(f"notebooks/chapters/{script.stem}.ipynb")
+    nb.cells[0].source = f"# {title}\n\n{link}\n\n{front[2]}"
     nb.cells.insert(1, nbformat.v4.new_code_cell(f"#| tags: [{VARIES}]\n{setup(nb)}"))
     for number, cell in enumerate(nb.cells):
         cell.id = f"{script.stem[:2]}-{number:03d}"
         _options(cell)
+        if cell.cell_type == "markdown":
+            cell.source = linked(cell.source, script.stem[:2])
     nb.metadata = NotebookNode(kernelspec=KERNEL)
     nb.nbformat, nb.nbformat_minor = 4, 5
     return nb
@@ -54,6 +48,7 @@ def _options(cell: NotebookNode) -> None:
         said = yaml.safe_load(re.sub(r"(?m)^#\| ?", "", options[0]))
         if tags := said.get("tags"):
             cell.metadata.tags = tags
+    fold(cell)
 
 
 def execute(nb: NotebookNode, before: NotebookNode | None, folder: Path) -> None:

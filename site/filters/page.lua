@@ -22,17 +22,22 @@ end
 
 
 local function links(companion, kind, stem)
-  if not (companion and companion.repo and companion.tag) then
-    error("_quarto.yml: companion needs repo and tag")
+  if not (companion and companion.repository and companion.tag) then
+    error("_quarto.yml: companion needs owner, repository and tag")
   end
-  local repo, tag = stringify(companion.repo), stringify(companion.tag)
-  local path = "notebooks/" .. kind .. "/" .. stem .. ".ipynb"
-  local colab = "https://colab.research.google.com/github/" .. repo .. "/blob/" .. tag .. "/" .. path
-  local raw = "https://raw.githubusercontent.com/" .. repo .. "/" .. tag .. "/" .. path
   local other = pandoc.Link("Its lab", "../notebooks/labs/" .. stem .. ".html")
   if kind == "labs" then
     other = pandoc.Link("Its chapter", "../../chapters/" .. stem .. ".html")
   end
+  local owner = companion.owner and stringify(companion.owner) or ""
+  if owner == "" then -- no name that anybody else could take
+    local nowhere = "No public address yet, so no Colab link"
+    return pandoc.Div(pandoc.BulletList{{pandoc.Plain(nowhere)}, {pandoc.Plain(other)}}, {class = "page-links"})
+  end
+  local repo, tag = owner .. "/" .. stringify(companion.repository), stringify(companion.tag)
+  local path = "notebooks/" .. kind .. "/" .. stem .. ".ipynb"
+  local colab = "https://colab.research.google.com/github/" .. repo .. "/blob/" .. tag .. "/" .. path
+  local raw = "https://raw.githubusercontent.com/" .. repo .. "/" .. tag .. "/" .. path
   local items = pandoc.BulletList{
     {pandoc.Plain(pandoc.Link("Open in Colab", colab))},
     {pandoc.Plain(pandoc.Link("Download the notebook", raw, "", {download = stem .. ".ipynb"}))},
@@ -91,10 +96,11 @@ function Pandoc(doc)
   end
   local kind, stem = place(input())
   if kind then
-    -- A lab's notebook brings a Colab link of its own.
+    -- A lab's notebook brings a Colab link of its own, or says that there is none.
     doc.blocks = doc.blocks:filter(function(block)
       local only = block.t == "Para" and #block.content == 1 and block.content[1]
-      return not (only and only.t == "Link" and only.target:find("^https://colab%."))
+      local link = only and only.t == "Link" and only.target:find("^https://colab%.")
+      return not (link or (only and only.t == "Emph" and stringify(only):find("no Colab link")))
     end)
     local heading = doc.blocks[1] and doc.blocks[1].t == "Header" and doc.blocks[1].level == 1
     doc.blocks:insert(heading and 2 or 1, links(doc.meta.companion, kind, stem))

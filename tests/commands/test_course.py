@@ -16,7 +16,7 @@ from nbgrader.server_extensions.formgrader import handlers
 
 from autograder import collect, doctor, grade, plugin, release, report
 from autograder.__main__ import main
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 from tools import demo
 from tools.course import EXPECTED, graded
 

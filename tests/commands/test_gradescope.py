@@ -20,8 +20,8 @@ import pytest
 from autograder.__main__ import main
 from autograder.gradescope import NotTaken, submission
 from autograder.jail.sandbox import NOBODY
+from autograder.make.address import ROOT
 from autograder.make.build import instructor
-from autograder.make.chapter import ROOT
 from tools.demo import answered, mistakes
 
 LAB, BIG = "01_twice", "06_collective_communication"

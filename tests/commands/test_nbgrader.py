@@ -11,7 +11,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import collect, grade, release, report
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 from tools import demo
 
 pytestmark = pytest.mark.skipif(

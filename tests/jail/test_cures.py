@@ -9,7 +9,7 @@ import pytest
 from autograder import doctor
 from autograder.__main__ import main
 from autograder.jail import cures
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 
 SAID = {  # what bubblewrap printed in reports of each case
     "bwrap: setting up uid map: Permission denied": "AppArmor",

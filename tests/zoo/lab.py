@@ -17,8 +17,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from autograder.make.address import ROOT
 from autograder.make.build import instructor
-from autograder.make.chapter import ROOT
 
 LAB = "01_zoo"
 SCRIPT = '''# %% [markdown]

@@ -22,7 +22,7 @@ from typing import Any
 import nbformat
 import psutil
 
-from autograder.make.chapter import ROOT
+from autograder.make.address import ROOT
 
 from . import within
 from .lab import LAB, Case, Zoo, handed_in
