@@ -24,19 +24,8 @@ from IPython import get_ipython
 from ipywidgets import interact
 from torch.nn.functional import linear
 
-from mlsyscore.catalog import (
-    AIR,
-    B200,
-    GPT3,
-    H100,
-    H200,
-    LLAMA3_70B,
-    NDR,
-    NVLINK4,
-    PCIE5,
-    V100,
-    WATER,
-)
+from mlsyscore import catalog
+from mlsyscore.catalog import GPT3, H100, LLAMA3_70B, NDR, NVLINK4
 from mlsyscore.compute import Accelerator
 from mlsyscore.units import GB, TB, TFLOP, day, hour, kW, litre, ms
 
@@ -101,7 +90,7 @@ print(f"H100: ridge at {H100.ridge:.0f} operations a byte")
 # Does so simple a bound predict anything?  Google measured six production networks on
 # its first TPU, which does 92 trillion operations a second and reads weights at 34 GB/s
 # (arXiv 1704.04760, tables 1 and 3).  Put the roof beside three rivals: the peak alone,
-# the bytes alone, and the mean of the other five networks.
+# the bytes alone, and the (geometric) mean of the other five networks.
 
 # %%
 TPU = Accelerator(92 * TFLOP, 34 * GB, 8 * GB, 75)
@@ -131,10 +120,10 @@ for name, model in models.items():
     print(f"{name:18} {numbers}   off by a factor of {factor_off(model, seen):.2f}")
 
 # %% [markdown]
-# The roof comes nearest, and no network stands above it.  Its one great failure is
-# CNN1.  There half of the cells had no useful weight, and a third of the time went to
-# loading weights (section 4 of the paper).  The roof knows nothing of shapes, so it is
-# a bound and not a promise.
+# The roof comes nearest, and no network stands above it.  Bytes alone do as well for
+# the first four; the two CNNs lie right of the ridge, where only the peak counts.  CNN1
+# stays far below: half of the cells had no useful weight, and a third of the time went
+# to loading weights (section 4 of the paper).  The roof is a bound and not a promise.
 #
 # ## One token
 #
@@ -167,7 +156,9 @@ gain = T / decode(1, stronger)
 print(
     f"twice the arithmetic: {gain:.2f} times faster; you guessed {guess_peak:g} times"
 )
-print(f"H200, memory 1.43 times as fast: {T / decode(1, H200):.2f} times faster")
+print(
+    f"H200, memory 1.43 times as fast: {T / decode(1, catalog.H200):.2f} times faster"
+)
 
 # %% [markdown]
 # The chip with the most operations does not answer fastest.  The chip with the fastest
@@ -192,8 +183,7 @@ print(f"peak rate alone {rival / ms:18.2f} {22 * ms / rival:13.0f} times that")
 # %% [markdown]
 # ## Many readers
 #
-# Sixty-four readers ask at once.  The chip serves them as one *batch* of $B = 64$: it
-# reads a weight, uses it for all of them, and reads the next.
+# Sixty-four readers ask at once.  The chip serves them together, as a *batch* of $B$.
 
 # %%
 T64 = decode(64, H100)
@@ -201,8 +191,9 @@ print(f"64 readers: {T64 / T:.2f} times as long as one; you guessed {guess_reade
 print(f"of the peak: {2 * 64 * LLAMA3_70B.P / T64 / H100.peak:.1%}")
 
 # %% [markdown]
-# Sixty-three readers cost nothing.  They use arithmetic that stood idle, and no byte is
-# read for them that was not read before.  With $O = 2PB$ and the same $D$,
+# Sixty-three readers cost nothing.  The chip reads a weight, uses it for all of them,
+# and reads the next.  They use arithmetic that stood idle, and no byte is read for them
+# that was not read before.  With $O = 2PB$ and the same $D$,
 #
 # $$ I = \frac{2B}{s} = B \text{ for } s = 2, \qquad
 #    T = \max\left(\frac{2PB}{R_\text{peak}},\ \frac{sP}{BW}\right). $$
@@ -253,9 +244,9 @@ if get_ipython():
 # $$ \text{reads for each multiply-add} = \frac{n+m}{nm} = \frac1n + \frac1m. $$
 #
 # - A single multiplier, as in a simple CPU, is the block $1 \times 1$.
-# - In **SIMT execution** (single instruction, multiple threads), the way of GPUs, 32
-#   threads run one instruction on data of their own.  If they share one weight, they
-#   are a block of $32 \times 1$.
+# - In **SIMT execution** (single instruction, multiple threads), the way of GPUs, the
+#   32 threads of a *warp* run one instruction on data of their own.  If they share one
+#   weight, they are a block of $32 \times 1$.
 # - A **systolic array**, the way of TPUs, is a grid of cells.  Each hands its numbers
 #   on to the next cell, so one read serves a whole row or column.
 #
@@ -293,7 +284,7 @@ rng = np.random.default_rng(2)
 print("reads for each multiply-add   played     law   two each time")
 for name, n, m in (
     ("one multiplier, 1 x 1", 1, 1),
-    ("32 threads, 32 x 1", 32, 1),
+    ("warp, 32 x 1", 32, 1),
     ("array, 64 x 64", 64, 64),
     ("array, one reader, 64 x 1", 64, 1),
 ):
@@ -322,8 +313,8 @@ for name, n, m in (
 # memory that the weights leave, over the cache of one token.
 #
 # The authors of vLLM counted them for three models in which heads share nothing (arXiv
-# 2309.06180, table 1).  The rival knows no layers: it takes the tokens in each free
-# gigabyte from the smallest model.
+# 2309.06180, table 1).  The rival knows no layers: it lets the cache of a token grow
+# with the weights, and is handed the smallest model.
 
 
 # %%
@@ -339,14 +330,14 @@ MODELS = {  # memory and weights in GB, layers, width, thousand tokens reported
 print("thousand tokens   reported    law  error    rival  error")
 for name, (memory, weights, L, h, seen_k) in MODELS.items():
     law = (memory - weights) * GB / cache(L, h) / 1000
-    rival = (memory - weights) * 15.7 / (40 - 26)
+    rival = (memory / weights - 1) / (40 / 26 - 1) * 15.7
     left = f"{name:15} {seen_k:10.1f} {law:6.1f} {law / seen_k - 1:+6.0%}"
     print(f"{left} {rival:8.1f} {rival / seen_k - 1:+6.0%}")
 
 # %% [markdown]
-# The law is always a little high, because work in progress needs some memory too.  The
-# rival was handed the smallest model, and misses the largest more than fivefold.  Now
-# our own model, whose heads share keys by eights, with 4,096 tokens a reader:
+# The law is always high, because work in progress needs some memory too.  The rival
+# finds less than half of what fits beside the largest model.  Now our own model, whose
+# heads share keys by eights, with 4,096 tokens a reader:
 
 # %%
 each = 4096 * cache(LLAMA3_70B.L, LLAMA3_70B.h, shared=8)
@@ -355,20 +346,18 @@ print(f"weights {weights / GB:.0f} GB, one conversation {each / GB:.2f} GB")
 for name, memory in (
     ("one H100", H100.memory),
     ("two H100", 2 * H100.memory),
-    ("one H200", H200.memory),
-    ("one B200", B200.memory),
+    ("one H200", catalog.H200.memory),
+    ("one B200", catalog.B200.memory),
 ):
     room = memory - weights
-    verdict = (
-        f"{room // each:.0f} readers fit" if room > 0 else "too small for the weights"
-    )
+    verdict = f"{room // each:.0f} readers fit" if room > 0 else "weights do not fit"
     print(f"{name}: {memory / GB:3.0f} GB, {verdict}")
 print(f"to train 175 billion weights: {16 * GPT3.P / H100.memory:.0f} H100 at least")
 
 # %% [markdown]
-# So memory stops us twice, first by its rate and then by its size.  The H100 of the
-# first scene cannot even hold the weights.  Two can, and have room for 22 readers where
-# the ridge would allow 295.
+# So memory stops us twice, first by its rate and then by its size.  One H100 cannot
+# even hold the weights: the first scene was a floor, and no machine.  Two can, and have
+# room for 22 readers where the ridge would allow 295.
 #
 # Training needs more.  Adam in mixed precision keeps 16 bytes for each weight: two for
 # the weight, two for its gradient, and twelve for the optimiser (arXiv 1910.02054,
@@ -382,10 +371,11 @@ print(f"to train 175 billion weights: {16 * GPT3.P / H100.memory:.0f} H100 at le
 # (*PCIe*), and the network card to another *rack* (*NDR*, 400 Gb/s).
 
 # %%
-TIERS = {"HBM": H100.bw, "NVLink": NVLINK4.beta, "PCIe": PCIE5, "NDR": NDR.beta}
+TIERS = {"HBM": H100.bw, "NVLink": NVLINK4.beta, "PCIe": catalog.PCIE5, "NDR": NDR.beta}
+took = {name: GB / rate / ms for name, rate in TIERS.items()}
 print("to move 1 GB      time     against HBM")
-for name, rate in TIERS.items():
-    print(f"{name:12} {GB / rate / ms:6.1f} ms {H100.bw / rate:10.1f} times")
+for name in TIERS:
+    print(f"{name:12} {took[name]:6.1f} ms {took[name] / took['HBM']:10.1f} times")
 
 # %%
 #| label: fig-way
@@ -396,18 +386,17 @@ roads = [["HBM", "NVLink", "HBM"], ["HBM", "PCIe", "NDR", "PCIe", "HBM"]]
 hatches = {"PCIe": "..", "NDR": "//"}
 _, ax = plt.subplots(figsize=(6.4, 2.8))
 for y, road in enumerate(roads):
-    ends = np.cumsum([GB / TIERS[tier] / ms for tier in road])
-    for tier, start, end in zip(road, [0, *ends], ends, strict=False):
-        color = "C0" if tier == "HBM" else "C1"
-        ax.barh(
-            -y, end - start, 0.4, start, color=color, hatch=hatches.get(tier), ec="w"
-        )
-        if end - start > 5:
-            ax.text((start + end) / 2, 0.27 - y, tier, ha="center")
-    parts = ", ".join(road) if y == 0 else ""
-    ax.text(ends[-1] + 0.7, -y, f"{ends[-1]:.1f} ms  {parts}", va="center")
-for at, name in ((0, "chip"), (16, "card"), (36, "card"), (51.8, "chip")):
-    ax.text(at, -1.38, name, ha="center", fontsize=9)
+    at = 0.0
+    for tier in road:
+        style = {"color": "C0" if tier == "HBM" else "C1", "hatch": hatches.get(tier)}
+        ax.barh(-y, took[tier], 0.4, at, ec="w", lw=0, **style)
+        label = tier if took[tier] > 5 else ""
+        ax.text(at + took[tier] / 2, 0.27 - y, label, ha="center")
+        at += took[tier]
+    ax.text(at + 0.7, -y, f"{at:.1f} ms", va="center")
+ax.text(0, 0.27, "HBM, NVLink, HBM", ha="left")
+for x, name in ((0, "chip"), (16, "card"), (36, "card"), (51.8, "chip")):
+    ax.text(x, -1.38, name, ha="center", fontsize=9)
 ax.set(yticks=[0, -1], yticklabels=["next door", "next room"])
 ax.set(xlim=(-2, 62), ylim=(-1.6, 0.6))
 ax.set_xlabel("time if each stretch waits for the whole gigabyte (ms)")
@@ -428,7 +417,8 @@ plt.show()
 #
 # For $B$ texts of $S$ tokens the results are $M = B\,S\,h\,s$ bytes.  Train GPT-3, 175
 # billion weights, on 2,048 chips: every matrix cut over 8, the layers over 16, and 16
-# copies of all that.  In a step each copy takes 64 texts, four at a time.
+# copies of all that.  In a step each copy takes 64 texts of 2,048 tokens, four at a
+# time.  Training takes $6PD$ operations for $P$ weights and $D$ tokens (chapter 5).
 
 
 # %%
@@ -437,24 +427,27 @@ def summed(M, t):
 
 
 M = 4 * 2048 * GPT3.h * 2  # results of four texts, in bytes
+turns = 64 / 4
+layers = GPT3.L / 16  # those of one chip
+gradients = 2 * GPT3.P / (8 * 16)  # bytes, those of one chip
 sent = {
-    "tensor": 16 * 4 * GPT3.L / 16 * summed(M, 8),  # 16 turns, 4 sums, 6 layers a chip
-    "pipeline": 16 * 2 * M / 8,  # 16 turns, there and back, an eighth each
-    "data": summed(2 * GPT3.P / 128, 16),  # a 128th of the gradients
+    "tensor": turns * layers * 4 * summed(M, 8),
+    "pipeline": turns * 2 * M / 8,  # there and back; the eight share it
+    "data": summed(gradients, 16),
 }
-work = 6 * GPT3.P * 16 * 64 * 2048 / 2048 / (0.4 * H100.peak)
+tokens = 16 * 64 * 2048
+work = 6 * GPT3.P * tokens / 2048 / (0.4 * H100.peak)
 
 # %%
-print(f"each chip computes for {work:.2f} s a step, at 40 % of peak (assumed)")
+print(f"each chip computes for {work:.1f} s a step, at 40 % of peak (assumed)")
 print("split       sends      over NVLink   over NDR")
 for name, D in sent.items():
     print(f"{name:9}{D / GB:6.1f} GB {D / NVLINK4.beta:11.3f} s{D / NDR.beta:10.3f} s")
-
 for name, link in (("network cards", NDR), ("NVLink", NVLINK4)):
     eight = work + sent["tensor"] / link.beta
     gain = 8 * work / eight
     print(
-        f"one chip {8 * work:.1f} s, 8 by {name} {eight:.1f} s: {gain:.1f} times faster"
+        f"one chip {8 * work:.1f} s, 8 by {name} {eight:.1f} s, gain {gain:.1f} times"
     )
 print(f"You guessed {guess_eight:g} s for 8 chips by network cards.")
 
@@ -475,21 +468,23 @@ print(f"You guessed {guess_eight:g} s for 8 chips by network cards.")
 # that its supply and its cooling must be built for.
 
 # %%
-peak = B200.peak / V100.peak
-power = B200.power / V100.power
+peak = catalog.B200.peak / catalog.V100.peak
+power = catalog.B200.power / catalog.V100.power
 print(f"V100 to B200: operations a second {peak:.0f} times, power {power:.1f} times")
 print(f"operations a joule {peak / power:.1f} times; you guessed {guess_joule:g} times")
 
 # %% [markdown]
-# Arithmetic outran its energy, so the newer chip is the hotter one.  A
-# stream of $\dot m$ kilograms a second that warms by $\Delta T$ carries away
+# Arithmetic outran its energy, so the newer chip is the hotter one.  A stream of
+# $\dot m$ kilograms a second that warms by $\Delta T$ carries away
 #
 # $$ Q = \dot m\,c_p\,\Delta T, \qquad
 #    \text{volume a second} = \frac{\dot m}{\rho} = \frac{Q}{\rho\,c_p\,\Delta T}, $$
 #
 # with $c_p$ the heat that warms a kilogram by a degree, and $\rho$ the density.  How
 # much does the air warm?  The user guides of NVIDIA's servers say how much air their
-# fans move: 1,105 cubic feet a minute for 10.2 kW of H100s, and 1,550 for [14.3 kW of
+# fans move: 1,105 cubic feet a minute for [10.2 kW of
+# H100s](https://docs.nvidia.com/dgx/dgxh100-user-guide/introduction-to-dgxh100.html),
+# and 1,550 for [14.3 kW of
 # B200s](https://docs.nvidia.com/dgx/dgxb200-user-guide/introduction-to-dgxb200.html).
 
 
@@ -500,7 +495,7 @@ def flow(Q, dT, coolant):
 
 CFM = 0.3048**3 / 60  # a cubic foot a minute, in cubic metres a second
 for name, Q, fans in (("H100", 10.2 * kW, 1105), ("B200", 14.3 * kW, 1550)):
-    dT = Q / (AIR.rho * AIR.c_p * fans * CFM)
+    dT = Q / (catalog.AIR.rho * catalog.AIR.c_p * fans * CFM)
     print(f"server of eight {name}: its air warms by {dT:.0f} degrees")
 
 # %% [markdown]
@@ -519,16 +514,16 @@ for name, Q in (
     ("four servers", 56 * kW),
     ("72 chips, liquid", 120 * kW),
 ):
-    air, water = flow(Q, 16, AIR) / litre, flow(Q, 10, WATER) / litre
+    air, water = flow(Q, 16, catalog.AIR) / litre, flow(Q, 10, catalog.WATER) / litre
     print(f"{name:20}{Q / kW:4.0f} kW {air:8,.0f} L/s {water:10.2f} L/s")
 print(f"servers a rack in a room for 20 kW each: {20 // 14}; in the design: {56 // 14}")
 
 # %% [markdown]
-# A rack can hold four servers, and air can cool them.  But a room built for 20 kW a
-# rack feeds and cools one.  The room is the limit, not the rack.  This is the **power
-# wall**: more chips cannot be fed, or their heat cannot be taken away.  Water carries
-# the same heat in a two-thousandth of the volume, so the densest racks are plumbed.  A
-# rule: *a kilowatt takes 50 litres of air a second, or a sip of water.*
+# A rack can hold four servers.  But a room built for 20 kW a rack feeds and cools one,
+# so there the room is the limit and not the rack.  This is the **power wall**: more
+# chips cannot be fed, or their heat cannot be taken away.  Water carries the same heat
+# in a two-thousandth of the volume, so the densest racks are plumbed.  A rule: *a
+# kilowatt takes 50 litres of air a second, or a sip of water.*
 #
 # > **War story · Tens of megawatts (2024).** While Llama 3 trained, tens of thousands
 # > of chips paused and resumed together, for a checkpoint or a restart.  The power of
@@ -545,10 +540,9 @@ print(f"servers a rack in a room for 20 kW each: {20 // 14}; in the design: {56 
 #    T_\text{peak} = \frac{O}{N R_\text{peak}}. $$
 #
 # Failures are in this product because of the **reliability wall**: of many parts, one
-# is nearly always broken.  Training takes $O = 6PD$ operations for $P$ weights and $D$
-# tokens (chapter 5).  Llama 3 405B read 15.6 trillion tokens on H100s.  Its paper gives
-# 41 % of peak on 16,384 chips, and over 90 % of the time at work (arXiv 2407.21783,
-# table 4 and section 3.3.4).  Its [model
+# is nearly always broken.  Llama 3 405B read 15.6 trillion tokens on H100s.  Its paper
+# gives 41 % of peak on 16,384 chips, and over 90 % of the time at work (arXiv
+# 2407.21783, table 4 and section 3.3.4).  Its [model
 # card](https://github.com/meta-llama/llama-models/blob/main/models/llama3_1/MODEL_CARD.md)
 # gives what it took: 30.84 million chip hours.
 
@@ -580,14 +574,12 @@ for name, shares in (
 
 # %%
 for name, ratio in (
-    ("training, by arithmetic", H100.peak / V100.peak),
-    ("one reader, by bandwidth", H100.bw / V100.bw),
+    ("training, by arithmetic", H100.peak / catalog.V100.peak),
+    ("one reader, by bandwidth", H100.bw / catalog.V100.bw),
 ):
     price = ratio / 5
-    verdict = (
-        f"{price:.1f} times dearer" if price > 1 else f"{1 / price:.1f} times cheaper"
-    )
-    print(f"{name}: an H100 is worth {ratio:.1f} V100s, so V100s are {verdict}")
+    print(f"{name}: one H100 does the work of {ratio:.1f} V100s.")
+    print(f"    The same work on V100s costs {price:.2f} times the price.")
 print(f"You guessed that training on V100s is {guess_price:g} times cheaper.")
 
 # %% [markdown]
@@ -646,7 +638,7 @@ print(f"memory: {bw / GB:.0f} GB/s; ridge at {here.ridge:.1f} operations a byte"
 
 # %%
 #| tags: [nbval-ignore-output]
-depth = 32 if gpu else 16
+depth = 16
 layers = [torch.randn(2 * n, 2 * n, device=on).to(kind) for _ in range(depth)]
 readers = 2 ** np.arange(11 if gpu else 9)
 
@@ -730,8 +722,8 @@ plt.show()
 #    <details><summary>Answer</summary>
 #
 #    The current rises by $\Delta I = \Delta P/V$, and an inductance $\mathcal L$ takes
-#    $\mathcal L\,\Delta I/\Delta t$ from the voltage.  A tenth of the time makes the
-#    droop ten times as deep, so the ramp counts and not only the power.
+#    $\mathcal L\,\Delta I/\Delta t$ from the voltage.  So the ramp counts, and not only
+#    the power.
 #
 #    ```python
 #    print(f"room: {1024 * 300 / 100e-6 / 1e9:.2f} GW a second")
@@ -754,8 +746,7 @@ plt.show()
 #    <details><summary>Answer</summary>
 #
 #    Owning pays if the hours in use, times what each saves, cover the price.  Work does
-#    not start when the chips arrive, and nine lost months of 36 raise the share by a
-#    third.
+#    not start when the chips arrive, and the lost months raise the share by a third.
 #
 #    ```python
 #    for months in (36, 27):
@@ -809,19 +800,18 @@ plt.show()
 #
 # The book lets eight chips compute GPT-3's forward pass for 200 ms, 57 % of its step.
 # In 16 bits the pass takes longer even at full peak, so we count operations, and both
-# passes.  Its calendar adds each overhead to the time.  Ours takes it as a share of the
-# time.  Problem 3 lets a server draw 8,375 W at 1.1 times that for the site and 7 cents
-# a kWh.
+# passes.  Its calendar adds each overhead to the time; ours takes it as a share.  The
+# 120 kW are its rack of 72 chips.  Problem 3's power is its 8,375 W, a tenth more for
+# the site, at 7 cents a kWh.
 #
 # </details>
 #
 # > **Takeaways.**
 # >
-# > - $T \ge \max(O/R_\text{peak},\ D/BW)$: below the ridge, arithmetic is not the
-# >   limit.
+# > - $T \ge \max(O/R_\text{peak},\ D/BW)$: below the ridge, memory is the limit.
 # > - One token reads all weights; a batch shares them, up to the ridge or the memory.
 # > - Each tier outwards costs ten times, so the split that talks most stays closest.
-# > - Operations a joule grow more slowly than operations; the room limits the rack.
+# > - One accelerator meets memory first; a rack meets its room's power and cooling.
 # > - Plan, and pay, by delivered work: a product of shares, each below one.
 #
 # > **Chapter connection.** Past the node, every byte here crossed one network card at
