@@ -674,8 +674,8 @@ for workload, times in LIGHTHOUSES.items():
 # - *The latest of N.* The sum of exponential gaps is Rényi's (1953).
 # - *Failures.* Llama's 419 stops make 50,700 hours for each GPU.  The agreement
 #   flatters the book's 50,000, for they include software, network and hosts.
-# - *Local processes.* On two cores beside many other jobs, the law came closest in six
-#   runs of six, with errors from -19 % to +3 %.  Processes also wait for a core there,
+# - *Local processes.* On two cores beside many other jobs, the law came closest in seven
+#   runs of seven, with errors from -19 % to +3 %.  Processes also wait for a core there,
 #   which the law does not know.
 #
 # </details>
