@@ -277,7 +277,7 @@ plt.show()
 # $$ V_\text{cut} \le BW_\text{cut}\, T
 #    \quad\Rightarrow\quad T \ge \frac{V_\text{cut}}{BW_\text{cut}}. $$
 #
-# Nothing here asks how packets are routed.  It is a floor for every routing.
+# Nothing here asks how packets are routed.
 #
 # > **Theorem · Bisection bandwidth.** The **bisection bandwidth** of a network is
 # > $BW_\text{cut}$, one way, for the halves of its hosts that have the fewest cables
@@ -322,17 +322,14 @@ def route(a, b, way, k, r):
     half = k // 2
     j, c = way % half, way // half % (half // r)
     up, down = a // half, b // half  # the edge switches
-    stops = [("host", a), ("edge", up), ("edge", down), ("host", b)]
-    if up // half != down // half:  # over the core
-        stops[2:2] = [
-            ("aggregation", up // half * half + j),
-            ("core", j * half + c),
-            ("aggregation", down // half * half + j),
-        ]
-    elif up != down:  # inside one pod
-        stops[2:2] = [("aggregation", up // half * half + j)]
-    else:
-        stops.pop(2)
+    stops = [("host", a), ("edge", up)]
+    if up != down:
+        stops.append(("aggregation", up // half * half + j))
+        if up // half != down // half:  # another pod, over the core
+            stops.append(("core", j * half + c))
+            stops.append(("aggregation", down // half * half + j))
+        stops.append(("edge", down))
+    stops.append(("host", b))
     return list(itertools.pairwise(stops))
 
 
@@ -370,17 +367,17 @@ def alternating(N):
     return np.arange(N).reshape(2, -1).T.ravel()
 
 
-print("hosts  core cables   played   floor by the cut   by the ports alone")
+print("in messages at port rate:")
+print("hosts  core cables  played  floor by the cut  by the ports alone")
 for k, r in ((8, 1), (8, 2), (8, 4), (16, 4)):
     N = k**3 // 4
     slots = play(in_turn(ring(alternating(N)), 64), k, r) / 64
     least = N / 2 / cut(fat_tree(k, r), {("host", i) for i in range(N // 2)})
-    print(f"{N:5}       1 in {r}     {slots:5.2f} {least:14.2f} {1:16.2f}")
+    print(f"{N:5}      1 in {r}  {slots:8.2f} {least:13.2f} {1:18.2f}")
 
 # %% [markdown]
-# Times count in messages at the full rate of a port.  The cut is a floor for all four,
-# and close: the first packets also have to pass six cables.  The rival, port speed, is
-# close only where all cables are there.
+# The cut is a floor for all four, and close: the first packets also have to pass six
+# cables.  The rival, port speed, is close only where all cables are there.
 #
 # ## What a thin cut costs
 #
@@ -556,6 +553,7 @@ def crowd(flows, k, rng):
 
 
 # %%
+print("flows on the busiest cable:")
 print("hosts        played    law   one switch   even")
 for k, rooms in ((4, 100), (8, 100), (16, 40)):
     N, half = k**3 // 4, k // 2
@@ -610,17 +608,19 @@ def incast(N, packets, mark=None):
 
 
 # %%
+print("µs until the buffer is full:")
 print("senders   played       law   nothing drains   one sender's time")
 for N in (2, 4, 16, 256):
     queue, lost = incast(N, 64_000 // N)
     full = np.argmax(queue == capacity) * slot / us
     law = capacity * slot / (N - 1) / us
-    print(f"{N:7} {full:8.2f} {law:9.2f} {capacity * slot / N / us:16.2f} {640:19.2f}")
+    rivals = f"{capacity * slot / N / us:16.2f} {capacity * slot / us:19.2f}"
+    print(f"{N:7} {full:8.2f} {law:9.2f} {rivals}")
 print(f"256 senders: {full:.1f} µs.  You guessed {guess_full:g} µs.")
 
 # %% [markdown]
-# 32 MB sound like much, and are full in under three microseconds.  "Nothing drains"
-# fails for few senders, "one sender's time" for many.
+# 32 MB sound like much, and 256 senders fill them in under three microseconds.
+# "Nothing drains" fails for few senders, "one sender's time" for many.
 #
 # ### The brake comes late
 #
@@ -635,12 +635,13 @@ print(f"256 senders: {full:.1f} µs.  You guessed {guess_full:g} µs.")
 #    N \le 1 + \frac{\text{buffer} - \text{mark}}{\beta\, RTT}. $$
 
 # %%
-print("mark     most senders without loss: played   law   mark left out")
+print("most senders without loss:")
+print("mark      played   law   mark left out")
 for mark in (0, 800, 4000):
     lossless = [N for N in range(30, 70) if incast(N, 20_000 // N, mark)[1] == 0]
     law = 1 + (capacity - mark) // rtt
     size = mark * packet / MB
-    print(f"{size:4.1f} MB {max(lossless):36} {law:6} {1 + capacity // rtt:12}")
+    print(f"{size:4.1f} MB {max(lossless):8} {law:5} {1 + capacity // rtt:15}")
 
 # %%
 #| label: fig-incast
@@ -651,7 +652,7 @@ _, ax = plt.subplots()
 for N, color, style in ((16, "C2", "-"), (58, "C1", "--"), (256, "C3", ":")):
     queue, lost = incast(N, 64_000 // N, mark=800)
     t = np.arange(1500) * slot / us
-    label = f"{N} senders, {lost:,} lost"
+    label = f"{N} senders, {lost:,} packets lost"
     ax.plot(t, queue[:1500] * packet / MB, label=label, color=color, ls=style)
 ax.axhline(32, color="0.5", lw=1, ls="-")
 ax.text(84, 33, "buffer: 32 MB", color="0.3")
@@ -664,10 +665,11 @@ plt.show()
 # Here that is 500 KB, so 32 MB are good for about 60.
 #
 # What does the loss of one packet cost?  To keep a path full, a sender has
-# $\beta \cdot RTT$ bytes on their way before the first answer comes.  TCP sends only
-# the lost packet again.  Many RDMA cards have no place for packets out of order.  The
-# receiver drops all that follow a gap, and the sender starts again from there.  What it
-# repeats is the **go-back-N penalty**:
+# $\beta \cdot RTT$ bytes on their way before the first answer comes.  TCP can send
+# only the lost packet again.  Many RDMA cards keep no place for packets out of order
+# ([Mittal et al., 2018](https://doi.org/10.1145/3230543.3230557)).  Their receiver
+# drops all that follow a gap, and the sender starts again from there.  What it repeats
+# is the **go-back-N penalty**:
 #
 # $$ n_\text{again} = \beta \cdot RTT. $$
 
@@ -738,7 +740,7 @@ traffic = {  # flows, packets in each, bytes from each port
     "ring in order": (ring(np.arange(N)), 64, 10 * GB),
     "all-to-all": ([(i, (i + s) % N) for s in shifts for i in range(N)], 1, 5 * GB),
 }
-print("4:1                played  floor  all cross  none cross")
+print("4:1 room           played  floor  all cross  none cross")
 for name, (flows, count, size) in traffic.items():
     alone = size / NDR.beta
     slots = play(in_turn(flows, count), 16, 4) / 64
@@ -755,8 +757,8 @@ print(f"ring in order: up to {best:.0f} Gb/s.  You guessed {guess_rate:g} Gb/s."
 # Chance is no help.  In the ring dealt at random about half of the steps cross the
 # middle, but nearly all leave their pod, and there the tightest cut is.
 #
-# The all-to-all cannot be saved.  It sends half of the ring's bytes, and takes nearly
-# twice as long.  In every seating most of its bytes must leave their pod.
+# The all-to-all cannot be saved.  It sends half of the ring's bytes, and its floor is
+# nearly twice as high.  In every seating most of its bytes must leave their pod.
 #
 # That is why thin rooms are built at all.  Llama 3's network is non-blocking within a
 # pod of 3,072 GPUs and oversubscribed 7:1 between pods, and its jobs were placed to
