@@ -779,8 +779,8 @@ print(f"ring in order: up to {best:.0f} Gb/s.  You guessed {guess_rate:g} Gb/s."
 #
 # Our room was ill at the topology and healed at the cluster.  None of it showed in
 # utilisation, for a device that waits for the network counts as busy.  A part that
-# slows down without failing and without an alarm is a **silent degradation**: problem
-# 5.
+# slows down without failing and without an alarm is a **silent degradation**.
+# Problem 5 below finds one.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
