@@ -412,8 +412,8 @@ for name in ("every hour", "one GPU's MTBF"):
 #
 # ## A hundred times the machines
 #
-# Saves and restarts stay as long as they were.  The MTBF is a hundred times shorter,
-# and so we save ten times as often, by Young-Daly.
+# The work divides by a hundred, but a save and a restart take as long as before.  The
+# MTBF is a hundred times shorter, and so we save ten times as often, by Young-Daly.
 
 
 # %%
@@ -648,14 +648,14 @@ for name, guessed in guesses.items():
 
 # %% [markdown]
 # The sum of the jobs' own rates is within 14 %, over a factor of 128.  The log of nodes
-# and the list of parts are about four and five times off: jobs stop for more than they
-# hold.  *Take the MTBF from the log of your own jobs.*
+# and the list of parts are about four and five times off, because jobs stop for more
+# causes than these hold.  *Take the MTBF from the log of your own jobs.*
 #
 # Now the share of work, from own rates.  Llama 3 stopped 419 times in 54 days on 16,384
 # GPUs, and kept *over 90 %* of its time (arXiv 2407.21783, sections 3.3.1 and 3.3.4).
 # Its storage took 2 TB/s, so a state of 14 bytes a parameter took 2.8 s.  Interval and
 # restart are not published.  We try three intervals, each with a restart that takes no
-# time and with the book's.  The last lines are OPT-175B, where people restarted.
+# time and with the book's.  The last lines are for OPT-175B.
 
 # %%
 M_llama = 54 * day / 419
@@ -672,7 +672,9 @@ computing = 33 * 1024 / 992
 promised = hour / segment(hour, 0, M_opt, R)
 print(f"OPT-175B stopped every {M_opt / hour:.0f} h and worked {computing / 56:.0%}")
 print(f"  of its time; the law, saving hourly, says {promised:.0%}")
-print(f"  a stop cost {(56 - computing) * 24 / 90:.1f} h")
+print(
+    f"  if stops took all that was lost, each took {(56 - computing) * 24 / 90:.1f} h"
+)
 
 # %% [markdown]
 # Hourly saves are ruled out for Llama 3, even if a restart took no time.  One GPU's
@@ -682,10 +684,12 @@ print(f"  a stop cost {(56 - computing) * 24 / 90:.1f} h")
 # > on 1,024 GPUs.  It had 992, and took the 56 days to 6 January.  Its
 # > [log](https://github.com/facebookresearch/metaseq/blob/main/projects/OPT/chronicles/final_update.md)
 # > counts about 90 restarts, after hardware failures, a loss that diverged, and a
-# > cluster that the provider deleted by mistake.  People did most of them by hand.
+# > cluster that the provider deleted by mistake.  For hardware alone the paper counts
+# > at least 35 restarts by hand, with a pause for tests (arXiv 2205.01068, section
+# > 2.5).
 #
-# There the law is wrong by a third of the time, and its $R$ is what broke: a stop cost
-# hours, not minutes, while somebody woke up and looked.
+# There the law is wrong by a third of the time.  Its $R$ was a program's.  If stops
+# took all the time that was lost, each took hours, while somebody looked and went back.
 #
 # ## Failures that say nothing
 #
@@ -807,7 +811,7 @@ for low, high in ((0, 8), (8, 16), (16, 24), (24, 32)):
 # The rates of parts and the pieces of $R$ are the book's (its open calculations,
 # mlsysim 0.3.0).  So are 3.87 h, 13.8 minutes, 384.5 s and 11 s.  The book prints first
 # order without the restart, 5.9 %.  Shapes of 0.7 and 3 for youth and wear are our
-# assumption. We grouped Llama 3's causes.  Its table prints shares that do not match
+# assumption.  We grouped Llama 3's causes.  Its table prints shares that do not match
 # its counts; we use the counts.  OPT-175B's 33 days are its log's estimate for a run
 # without stops.
 #
