@@ -672,9 +672,8 @@ computing = 33 * 1024 / 992
 promised = hour / segment(hour, 0, M_opt, R)
 print(f"OPT-175B stopped every {M_opt / hour:.0f} h and worked {computing / 56:.0%}")
 print(f"  of its time; the law, saving hourly, says {promised:.0%}")
-print(
-    f"  if stops took all that was lost, each took {(56 - computing) * 24 / 90:.1f} h"
-)
+each = (56 - computing) * 24 / 90
+print(f"  if stops took all that was lost, each took {each:.1f} h")
 
 # %% [markdown]
 # Hourly saves are ruled out for Llama 3, even if a restart took no time.  One GPU's
