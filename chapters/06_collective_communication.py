@@ -48,8 +48,9 @@ print(f"A port sends {NDR.beta / GB:.0f} GB/s after {NDR.alpha / us} µs to star
 # 1. How many seconds does the sum take on 64 devices?
 # 2. How many times longer does it take on 1,024 devices, which hold 16 times as many
 #    gradients?
-# 3. Gradients can be sent while the backward pass still runs.  Suppose that the pass
-#    takes twice as long as the sum.  How many seconds of the sum remain visible?
+# 3. A layer's gradient can be sent while the backward pass still works on other layers.
+#    Suppose that the pass takes twice as long as the sum, and that each of 80 layers is
+#    sent as soon as it is done.  How many seconds of the sum remain visible?
 # 4. A message of 4 KB is compressed to an eighth, at no cost.  How many times sooner
 #    does it arrive?
 
@@ -68,9 +69,9 @@ guess_small = 8.0  # times
 #
 # A **ring AllReduce** spreads that work.  The devices stand in a ring, and each cuts
 # its gradient into $N$ chunks.  In every round each device sends one chunk to its
-# right-hand neighbour, and adds to its own the chunk that comes from the left.  The
-# plan below lists, for each round, who sends which chunk to whom, and whether the
-# receiver adds it.
+# right-hand neighbour, and adds the chunk that comes from the left to its own.  In the
+# second half the chunks are finished, and it only keeps them.  The plan below lists,
+# for each round, who sends to whom, which chunk, and whether it is added.
 
 
 # %%
@@ -100,10 +101,9 @@ for r, ax in enumerate(axes.flat[:7]):
         deliver(have, *plans[r - 1])
         _, target, chunk, _ = plans[r - 1]
         ax.plot(chunk, target, "s", ms=22, mfc="none", mec="C1", mew=2.5)
-    ax.imshow(have, cmap="Blues", vmin=0, vmax=5)
+    ax.imshow(have, cmap="Blues", vmin=0, vmax=8)
     for d, c in np.ndindex(4, 4):
-        shade = "white" if have[d, c] == 4 else "black"
-        ax.text(c, d, have[d, c], ha="center", va="center", c=shade)
+        ax.text(c, d, have[d, c], ha="center", va="center")
     ax.set(xticks=range(4), yticks=range(4), title=f"after round {r}" if r else "start")
     ax.grid(False)
 axes[1, 3].axis("off")
@@ -143,8 +143,8 @@ print(f"1,024 take {growth:.3f} times as long.  You guessed {guess_growth:g} tim
 #
 # The second term counts bytes.  More devices cut smaller chunks, so each device sends
 # nearly $2n$ bytes however many take part.  Only the first term, the start-ups, grows
-# with $N$.  Nor does a ring need a cable for every pair: each device talks to two
-# others, its neighbours.
+# with $N$.  Nor does a ring need a cable for every pair: each device talks to its two
+# neighbours.
 #
 # A rule for the head: *a large sum costs two crossings of your own link, a small one
 # costs $2N$ start-ups.*  The two terms are equal at $n = N\alpha\beta$, here 4.8 MB.
@@ -227,9 +227,9 @@ for n in (M, 1 * MB):
 # > AllReduce ends before $2\frac{N-1}{N}\frac{n}{\beta}$, whatever the wiring
 # > (Patarasuk and Yuan, 2009).
 #
-# Do not take the argument on trust: search.  Below, a state says which summands each
-# device holds.  A send either adds to what the receiver has, or replaces it.  Try every
-# send from every state, and count the sends until all devices are done.
+# Do not trust the argument: search.  Below, a state says which summands each device
+# holds.  A send adds to what the receiver has, or replaces it.  Try every send from
+# every state until all devices are done.
 
 
 # %%
@@ -263,9 +263,10 @@ for N in (2, 3, 4):
 #
 # ## Fewer rounds
 #
-# Bytes cannot be saved, but rounds can.  In one round a device sends one message, so
-# the devices that a number has reached at most double.  To reach all $N$ takes $L =
-# \lceil\log_2 N\rceil$ rounds at least; the ring takes $N-1$.
+# Bytes cannot be saved, but rounds can.  In one round a device sends one message.  So a
+# summand that has reached some devices has reached at most twice as many a round later.
+# To reach all $N$ takes at least $L = \lceil\log_2 N\rceil$ rounds, where the ring
+# takes $N-1$.
 #
 # A *tree* takes $L$.  Half of the devices send all they have to a partner, then half of
 # those that are left, up to a root; the sum goes down the same way.  A *butterfly*
@@ -405,8 +406,8 @@ print(f"1 GB over 64 devices in a flat ring: {flat / ms:.1f} ms")
 print(f"1 GB over 8 nodes of 8 in two levels: {levels / ms:.1f} ms")
 
 # %% [markdown]
-# Somebody has timed this ([ML Engineering Open
-# Book](https://github.com/stas00/ml-engineering)).  They report **bus bandwidth**,
+# This has been timed ([ML Engineering Open
+# Book](https://github.com/stas00/ml-engineering)).  **Bus bandwidth** is
 # $2\frac{N-1}{N}\frac{n}{T}$, the rate that each link would carry if a ring did the
 # work.  A node of eight B200s reaches 723 GB/s with 1 GiB and 846 GB/s with 16 GiB.
 # Between nodes each device has 50 GB/s.  From that, predict *four* nodes.
@@ -527,10 +528,10 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# One popular expert in 64 doubles everybody's time.  The law is good where one receiver
-# is clearly the hottest, for its port is then never idle.  It is low at the left, where
-# queues form at one receiver while another waits.  Rule: *price an AllToAll by its
-# hottest receiver, not by its mean.*
+# When three tokens in ten pick one expert, everybody's time doubles.  The law is good
+# where one receiver is clearly the hottest, for its port is then never idle.  It is low
+# at the left, where queues form at one receiver while another waits.  Rule: *price an
+# AllToAll by its hottest receiver, not by its mean.*
 #
 # ## Against other clocks
 #
@@ -559,8 +560,7 @@ H100 = {
 # Two devices take two rounds, so a fitted start-up of $a$ seconds says $\alpha = a/2$.
 # The ring's law then gives eight devices 14 rounds, or $7a$.  But is $a$ really paid in
 # each round?  A library's call costs some tens of microseconds before the first byte
-# moves, and a hop inside a switch costs less than one.  If $a$ is the *call*, it is
-# paid once:
+# moves, and a hop inside a switch only a few.  If $a$ is the *call*, it is paid once:
 #
 # $$ T = a + 2\,\frac{N-1}{N}\,\frac{n}{\beta}. $$
 #
@@ -696,10 +696,10 @@ plt.show()
 
 # %% [markdown]
 # Let the backward pass take $T_\text{back}$ and the sum's bytes $T_\text{bytes}$, and
-# cut both into $k$ buckets.  Each bucket also pays the ring's start-ups, $\sigma =
-# 2(N-1)\alpha$, so its sum takes $m = \sigma + T_\text{bytes}/k$.  The last bucket has
-# nothing left to hide behind.  Each one before it falls behind by what its sum takes
-# longer than its share of the pass:
+# cut both into $k$ buckets.  Each bucket also pays the ring's start-ups,
+# $\sigma = 2(N-1)\alpha$, so its sum takes $m = \sigma + T_\text{bytes}/k$.  The last
+# bucket has nothing left to hide behind.  Each one before it falls behind by what its
+# sum takes longer than its share of the pass:
 #
 # $$ T_\text{exposed} =
 #    m + (k-1)\,\max\left(0,\; m - \frac{T_\text{back}}{k}\right). $$
@@ -760,24 +760,16 @@ print(f"\nLong pass, 80 buckets: {mean:.2f} s.  You guessed {guess_visible:g} s.
 #
 # Only bytes shrink.  The start-up stays, and our message of 4 KB is nearly all
 # start-up.  Published messages between two H100 machines (vidur again) put that to the
-# test.  Fit middling sizes.  Then predict what it gains to shrink a smaller and a
-# larger message, and to merge 31 messages of 43 KB into one.
+# test.  Fit middling sizes.  Then predict the gain from shrinking a smaller and a
+# larger message, and from merging 31 messages into one.
 
 # %%
 small = NDR.time(4 * KB) / NDR.time(4 * KB / 8)
 print(f"4 KB sent as 512 B: {small:.2f} times sooner.")
 print(f"You guessed {guess_small:g} times.")
 
-fitted = [
-    (0.0645, 20),
-    (0.0957, 21),
-    (0.229, 27),
-    (3.09, 104),
-    (7.34, 233),
-    (11.3, 343),
-]
-sizes, times = np.array(fitted).T
-wire = fit_link(sizes * MiB, times * us)
+sizes = np.array([0.0645, 0.0957, 0.229, 3.09, 7.34, 11.3]) * MiB
+wire = fit_link(sizes, np.array([20, 21, 27, 104, 233, 343]) * us)
 cases = {  # times before and after (µs); how many messages, MiB before and after
     "shrink 10 KB to 2 KB": (19, 17, 1, 0.00977, 0.00195),
     "shrink 44 MB to 5 MB": (1224, 150, 1, 41.5, 4.75),
@@ -802,8 +794,8 @@ for name, (before, after, count, big, little) in cases.items():
 #
 # What is sent adds up to the true gradients but for one remainder: the error becomes a
 # delay.  Watch it in a real descent.  Eight workers fit 200 weights, each on data of
-# its own, and send 3 entries of 200.  An entry needs a value and its place, so $r =
-# 33$.
+# its own, and send 3 entries of 200.  An entry needs a value and its place, so
+# $r = 33$.
 
 
 # %%
@@ -856,22 +848,23 @@ for link, send in (("slow", 200 * ms), ("fast", 30 * ms)):
     print(f"{link:6} {send / ms:5.0f} ms    {step - 1:+6.0%}    {run}")
 
 # %% [markdown]
-# Without feedback the small entries, on which all agree, never go out.  With it the sum
-# is repaired, and the delay costs some steps.  Now look at a step of 300 ms computing
-# with a codec of 10 ms.  On the fast link each step is shorter and the *run is longer*.
-# Judged by bytes or by step time, that codec would be called a success.
+# A worker's largest entries are mostly its own data's pull, which cancels in the sum.
+# What all agree on is smaller, and hardly goes out.  Feedback repairs the sum, and its
+# delay costs some steps.  The last table takes steps of 300 ms computing and a codec of
+# 10 ms.  On the fast link each step is shorter and the *run is longer*.  Judged by
+# bytes or by step time, that codec would be called a success.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
-# The gradient is that of Llama 2 70B (arXiv 2307.09288) in BF16.  The start-ups are the
-# book's conventions: 1.5 µs for InfiniBand, 0.5 µs for NVLink.  Tree and butterfly:
-# Thakur, Rabenseifner and Gropp, 2005.  Two trees: Sanders, Speck and Träff, 2009.
-# Buckets: arXiv 2006.15704.  Error feedback: arXiv 1901.09847.  B200: network/README.md
-# of the named book.  A100 and H100: vidur at 7d47513.
+# The gradient: Llama 2 70B (arXiv 2307.09288) in BF16.  Start-ups: the book's 1.5 µs
+# for InfiniBand, 0.5 µs for NVLink.  Tree and butterfly: Thakur, Rabenseifner and
+# Gropp, 2005.  Two trees: Sanders, Speck and Träff, 2009.  Buckets: arXiv 2006.15704.
+# Error feedback: arXiv 1901.09847.  B200: network/README.md of the named book.  A100
+# and H100: vidur at 7d47513.
 #
-# The book has 5.51 s and 33.6 s for ring and tree, too.  Its server takes half of ours,
-# for it counts one direction.  Its 8.28 ms in two levels leave out NVLink's start-ups.
-# It assumes 10 % more steps for a codec; we count the steps of a descent.
+# The book's ring and tree take as long as ours.  It counts one direction of its server,
+# and no start-ups of NVLink in two levels (8.28 ms).  It assumes 10 % more steps for a
+# codec; we count them.
 #
 # Played times vary as gamma variables with a deviation of a fifth.  What the text says
 # held under twenty other seeds.
@@ -907,8 +900,8 @@ for link, send in (("slow", 200 * ms), ("fast", 30 * ms)):
 #
 #    <details><summary>Answer</summary>
 #
-#    All ports but one stand idle at first, as in the incast of chapter 3.  The bytes
-#    are the same; the order costs nearly a factor of two.
+#    At first one port takes everything, as in the incast of chapter 3.  The bytes are
+#    the same; only the order differs.
 #
 #    ```python
 #    rng = np.random.default_rng(6)
@@ -962,8 +955,8 @@ for link, send in (("slow", 200 * ms), ("fast", 30 * ms)):
 #    <details><summary>Answer</summary>
 #
 #    A bus bandwidth above the link's rate means a time below the bound.  The theorem's
-#    condition fails: something that is not one of the $N$ adds.  This is **in-network
-#    reduction**.  One crossing instead of nearly two could show at most this:
+#    condition fails.  **In-network reduction** is a sum that the switch computes, and
+#    the switch is not one of the $N$.  One crossing could show at most this:
 #
 #    ```python
 #    once = bus_bandwidth(1 * GB, 1 * GB / NVLINK4.beta, 8)
