@@ -18,7 +18,8 @@ def start(name: str, root: Path) -> list[Path]:
         raise ValueError(f"{root.resolve()} has no folder labs; run this beside it")
     title = parts[2].replace("_", " ").capitalize()
     text = re.sub(r"# EACH\n(.*?)# END\n", _each, SKELETON.read_text(), flags=re.DOTALL)
-    text = _filled(text, NAME=name, NUMBER=int(parts[1]), TITLE=title)
+    number = {"NUMBER": int(parts[1]), "DIGITS": parts[1]}
+    text = _filled(text, NAME=name, TITLE=title, **number)
     files = dict(re.findall(r"=== (.*)\n((?:(?!=== ).*\n)*)", text))
     if there := [file for file in files if (root / file).exists()]:
         raise ValueError(f"{', '.join(there)}: already there; nothing was written")

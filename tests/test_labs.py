@@ -1,5 +1,6 @@
 """Each lab is proved: solution full, blank zero, a mistake caught where it is."""
 
+import ast
 import re
 import shutil
 
@@ -17,7 +18,7 @@ from tools import notebooks
 from tools.demo import answered, mistakes
 
 LABS = sorted(p.stem for p in ROOT.glob("labs/[0-9]*.py"))
-WHOLE = 2  # answers to each exercise that are judged with the whole lab
+WHOLE = 1  # answers to each exercise that are judged as a student's are, all in two
 KNOWN = {lab: mistakes(lab) for lab in LABS}
 
 jailed = pytest.mark.skipif(
@@ -32,11 +33,17 @@ def sooner(monkeypatch):
 
 
 def failed(nb, lab, only=()):
-    """Return the checks that a submission fails; only: those of some exercises."""
+    """Return the checks that a submission fails, as a student's is judged.
+
+    only: the exercises that matter.  Then the others' cells are left out, and both
+    parts of a check run in one pass.
+    """
     master = answered({}, lab)
-    kept = {c for e in only for c in exercises(master)[e]} or checks(lab)
-    for copy in (nb, master):
-        copy.cells = [c for c in copy.cells if role(c) != "check" or c.id in kept]
+    if only:
+        kept = {c for e in only for c in [e, *exercises(master)[e]]}
+        for copy in (nb, master):
+            copy.cells = [c for c in copy.cells if role(c) == "setup" or c.id in kept]
+        return evidence.lost(nb, master)
     outputs = evidence.run(nb, master)
     return {
         name(c)
@@ -53,16 +60,17 @@ def cases(kind, parts):
     """Submissions that hold a k-th answer to each exercise of a part.
 
     Those of the first answers are judged whole, so that one exercise is seen to leave
-    the others alone; later ones by the checks of their own exercises.
+    the others alone; later ones by the cells and checks of their own exercises.
     """
     for lab in LABS:
         known = getattr(KNOWN[lab], kind, {})
         for k in range(max(map(len, known.values()), default=0)):
-            for part in range(parts):
+            halves = parts if k < WHOLE else 1
+            for part in range(halves):
                 chosen = {
                     exercise: list(answers)[k]
                     for i, (exercise, answers) in enumerate(known.items())
-                    if i % parts == part and k < len(answers)
+                    if i % halves == part and k < len(answers)
                 }
                 if chosen:
                     only = () if k < WHOLE else tuple(chosen)
@@ -172,6 +180,54 @@ def test_points_are_within_the_design(lab):
     assert any(m.get("solution", False) and m.grade for m in marks)
 
 
+HEADER = (
+    r"\*\*Time\*\* \d+ minutes",
+    r"\*\*Points\*\* \d+",
+    r"\*\*Runtime\*\*",
+    r"\*\*Hand in\*\* this notebook as `{lab}\.ipynb`\s\(Colab: File, Download",
+    r"numpy, scipy, pandas, networkx,\sscikit-learn, torch, matplotlib",
+    r"You will",
+)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_lab_is_short_and_says_what_it_asks_for(lab):
+    cells = answered({}, lab).cells
+    assert len(cells) <= 45
+    for line in HEADER:
+        assert re.search(line.format(lab=lab), cells[0].source), line
+    minutes, points = (
+        int(re.search(rf"\*\*{word}\*\* (\d+)", cells[0].source)[1])
+        for word in ("Time", "Points")
+    )
+    assert minutes <= 120
+    headings = re.findall(
+        r"(?m)^## .*\((\d+) points?, (\d+) minutes\)$",
+        "\n".join(c.source for c in cells if c.cell_type == "markdown"),
+    )
+    assert sum(int(n) for n, _ in headings) == points
+    assert sum(int(n) for _, n in headings) == minutes
+    marks = [c.metadata.get("nbgrader", {}) for c in cells]
+    assert sum(m.get("points", 0) for m in marks) == points
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_what_a_lab_stands_on_comes_first(lab):
+    """A later set-up cell would take the names of a student's own helpers."""
+    roles = [role(c) for c in answered({}, lab).cells if c.cell_type == "code"]
+    assert "setup" not in roles[roles.index("answer") :]
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_an_explore_cell_ends_without_the_name_of_an_object(lab):
+    """What matplotlib's calls return is no news: <Legend ...>."""
+    for cell in answered({}, lab).cells:
+        if role(cell) == "explore" and cell.source:
+            *_, last = ast.parse(cell.source).body
+            if isinstance(last, ast.Expr):
+                assert ast.unparse(last).startswith(("print(", "plt.show(")), cell
+
+
 @jailed
 def test_a_new_lab_meets_every_rule_before_it_is_written(tmp_path, monkeypatch):
     lab = "99_a_new_lab"
@@ -196,6 +252,9 @@ def test_a_new_lab_meets_every_rule_before_it_is_written(tmp_path, monkeypatch):
     test_each_exercise_has_three_mistakes_and_an_alternative(lab)
     test_the_release_leaks_nothing(lab)
     test_points_are_within_the_design(lab)
+    test_a_lab_is_short_and_says_what_it_asks_for(lab)
+    test_what_a_lab_stands_on_comes_first(lab)
+    test_an_explore_cell_ends_without_the_name_of_an_object(lab)
     assert "A new lab" in chapter(tmp_path / f"chapters/{lab}.py").cells[0].source
 
 

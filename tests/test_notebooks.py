@@ -5,8 +5,10 @@ import json
 import re
 
 import nbformat
+import played
 import pytest
 
+from autograder import new
 from autograder.make.address import ROOT
 from autograder.make.build import read
 from autograder.make.chapter import KEPT, VARIES, chapter
@@ -112,3 +114,20 @@ def test_a_release_that_leaks_is_refused(tmp_path):
     script.write_text("# %% [markdown]\n# # A\n\n# %%\n# ### BEGIN HIDDEN\n")
     with pytest.raises(RuntimeError, match=r"holds \['### BEGIN HIDDEN'\]"):
         release(script, tmp_path / "course")
+
+
+def test_a_new_chapter_has_the_form(tmp_path, monkeypatch):
+    stem = "99_a_new_chapter"
+    (tmp_path / "labs").mkdir()
+    made = [str(f.relative_to(tmp_path)) for f in new.start(stem, tmp_path)]
+    assert {f"chapters/{stem}.py", "tests/chapters/test_99.py"} <= set(made)
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    monkeypatch.setattr(played, "ROOT", tmp_path)
+    test_a_chapter_stays_below_its_ceilings(stem)
+    test_a_chapter_has_what_readers_and_pages_look_for(stem)
+    test_laws_are_displayed_and_a_code_has_no_chains(stem)
+    played.answers_run(stem)
+    says = tmp_path / f"chapters/{stem}.py"
+    says.write_text(says.read_text().replace("    0.16 s", "    0.17 s"))
+    with pytest.raises(AssertionError):
+        played.answers_run(stem)
