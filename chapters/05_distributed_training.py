@@ -19,6 +19,7 @@ import torch.distributed as dist
 from IPython import get_ipython
 from ipywidgets import interact
 from sklearn.datasets import load_digits
+from torch.autograd.graph import saved_tensors_hooks
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
@@ -148,7 +149,7 @@ def weigh(rank, N):
 # %%
 P = 12 * 256 * 256
 print("MB on the fullest     PyTorch    law   all over N   weights alone")
-for N in (2, 4):
+for N in (2, 3):
     most = np.max(processes.run(weigh, N), axis=0)
     for stage, found in zip((1, 3), most, strict=True):
         law = held(P, N, stage, optimizer=8, gradient=4, weight=4)
@@ -156,8 +157,8 @@ for N in (2, 4):
         print(f"N = {N}, stage {stage} {said} {4 * P / MB:15.2f}")
 
 # %% [markdown]
-# The law is right to the last digit shown.  "All over $N$", the usual slip, fails at
-# stage 1, and counting weights alone fails everywhere.
+# The law is right to 1 %.  "All over $N$", the usual slip, fails at stage 1, and
+# counting weights alone fails everywhere.
 #
 # What does sharding cost?  To sum $n$ bytes over $N$ devices, each sends
 # $2\,\frac{N-1}{N}\,n$ bytes (chapter 6 shows why): one half to scatter the sums, one
@@ -310,12 +311,27 @@ def play(kind, p, m, V=1, vary=lambda: 1.0):
 
 
 # %%
+def idle(kind, p, m, V=1, vary=lambda: 1.0):
+    bars = play(kind, p, m, V, vary)
+    end = max(start + took for _, _, start, took in bars)
+    return 1 - sum(took for *_, took in bars) / (p * end)
+
+
+SCHEDULES = (("GPipe", 1), ("1F1B", 1), ("1F1B", 2))
+gpipe, one_each = idle("GPipe", 4, 8), idle("1F1B", 4, 8)
+print(f"idle: GPipe {gpipe:.3f}, 1F1B {one_each:.3f} of the time")
+print(f"1F1B leaves {one_each / gpipe:.2f} of it.  You guessed {guess_idle:g}.")
+
+# %% [markdown]
+# Few guess it: *1F1B idles exactly as long as GPipe.*  It only moves the idle time.
+
+# %%
 #| label: fig-gantt
 #| fig-cap: "Pale: forward, full: backward, hatched: idle, dotted: second chunk."
 #| fig-alt: "Three schedules: two end together at 33, interleaved ends at 28.5."
 # @title What it draws
 fig, axes = plt.subplots(3, sharex=True, figsize=(6.4, 5.2))
-for ax, (kind, V) in zip(axes, (("GPipe", 1), ("1F1B", 1), ("1F1B", 2)), strict=True):
+for ax, (kind, V) in zip(axes, SCHEDULES, strict=True):
     bars = play(kind, 4, 8, V)
     end = max(start + took for _, _, start, took in bars)
     ax.barh(range(4), end, 0.85, color="0.9", ec="0.6", hatch="///", lw=0)
@@ -334,6 +350,9 @@ axes[2].set_xlabel("time (forward passes of a stage)")
 plt.show()
 
 # %% [markdown]
+# What 1F1B saves is *memory*: a stage holds the activations of $p$ microbatches, not of
+# all $m$.  Interleaving saves time, and holds a little more.
+#
 # The **pipeline bubble** is the share of a pipeline's time that a stage idles while the
 # pipeline fills and drains.  The last stage waits for $p-1$ forward turns before its
 # first pass, and $p-1$ backward turns follow its last.  Between them it works through
@@ -342,7 +361,8 @@ plt.show()
 # $$ \text{bubble} = \frac{p-1}{m + p - 1}, \qquad
 #    \text{interleaved: } \frac{p-1}{mV + p - 1}. $$
 #
-# Only $m$ beats the bubble: *four microbatches for each stage leave a fifth idle.*
+# A rule for the head: *four microbatches for each stage leave a fifth idle.*  So the
+# memory that 1F1B saves pays after all, if it buys a larger $m$.
 #
 # Real passes are not equal.  Let each vary by a tenth, and count idle time, and the
 # microbatches that the first stage holds at once.  The rival takes the first row's
@@ -350,47 +370,33 @@ plt.show()
 
 
 # %%
-def idle(kind, p, m, V, vary):
-    bars = play(kind, p, m, V, vary)
-    end = max(start + took for _, _, start, took in bars)
-    return 1 - sum(took for *_, took in bars) / (p * end)
-
-
 def in_flight(kind, p, m, V):
     ways = [way for way, _, _ in order(kind, 0, p, m, V)]
     return np.cumsum([1 if way == "F" else -1 for way in ways]).max() / V
 
 
-# %%
 rng = np.random.default_rng(5)
-played = {}
+rows = [(p, m, *how) for p, m in ((4, 8), (8, 32)) for how in SCHEDULES]
 print("                     idle, played    law   rival   held at once")
-for p, m in ((4, 8), (8, 32)):
-    for kind, V in (("GPipe", 1), ("1F1B", 1), ("1F1B", 2)):
-        runs = [idle(kind, p, m, V, lambda: rng.gamma(100, 0.01)) for _ in range(40)]
-        mean = played[p, kind, V] = np.mean(runs)
-        half = 2 * np.std(runs, ddof=1) / np.sqrt(40)
-        law = (p - 1) / (m * V + p - 1)
-        rival = played[4, "GPipe", 1] * 2 * p / (m * V)
-        said = f"{mean:.3f} ± {half:.3f}  {law:.3f}   {rival:.3f}"
-        print(f"p={p}, m={m:2} {kind:5} V={V} {said} {in_flight(kind, p, m, V):14.1f}")
-for p in (4, 8):
-    left = played[p, "1F1B", 1] / played[p, "GPipe", 1]
-    print(f"p={p}: 1F1B idles {left:.2f} times as long.  You guessed {guess_idle:g}.")
+for p, m, kind, V in rows:
+    runs = [idle(kind, p, m, V, lambda: rng.gamma(100, 0.01)) for _ in range(40)]
+    mean = np.mean(runs)
+    half = 2 * np.std(runs, ddof=1) / np.sqrt(40)
+    if (p, kind) == (4, "GPipe"):
+        first = mean
+    law = (p - 1) / (m * V + p - 1)
+    rival = first * 2 * p / (m * V)
+    said = f"{mean:.3f} ± {half:.3f}  {law:.3f}   {rival:.3f}"
+    print(f"p={p}, m={m:2} {kind:5} V={V} {said} {in_flight(kind, p, m, V):14.1f}")
 
 # %% [markdown]
-# Few guess it: 1F1B idles as long as GPipe, to a few percent.  It moves idle time from
-# the middle of the schedule to its ends, and saves *memory*: a stage holds $p$
-# microbatches and not all $m$.  That memory allows a larger $m$, and only a larger $m$
-# saves time.  Interleaving saves time at once, and holds a little more.
-#
-# Wherever stages or chunks change, the law is closer than the rival.  It is a floor
-# here too, because a stage waits for the later of two: itself and its neighbour.
+# Wherever stages or chunks change, the law is closer than the rival.  It is a floor,
+# because a stage waits for the later of two: itself and its neighbour.
 #
 # Now a real pipeline.  BigScience timed one layout of 12 stages
 # ([chronicle](https://github.com/bigscience-workshop/bigscience/blob/master/train/tr11-176B-ml/chronicles-prequel.md),
 # 26 February 2022) for three batches.  Calibrate on the largest batch, and predict the
-# smaller ones.  The rival is constant MFU: time in proportion to the batch.
+# smaller ones.  The rival takes time in proportion to the batch.
 
 # %%
 full = 107.12  # seconds for 128 microbatches on each of 8 pipelines
@@ -436,11 +442,10 @@ def saved(s, h=256, heads=4):
     weights = [torch.rand(x).bfloat16().requires_grad_() for x in shapes]
     x = torch.rand(1, s, h).bfloat16().requires_grad_()
     kept = {}
-    hooks = torch.autograd.graph.saved_tensors_hooks
-    with hooks(lambda y: kept.setdefault(y.data_ptr(), y), lambda y: y):
+    with saved_tensors_hooks(lambda y: kept.setdefault(y.data_ptr(), y), lambda y: y):
         layer(x, heads, *weights)
-    own = {w.data_ptr() for w in weights}
-    return sum(y.untyped_storage().nbytes() for at, y in kept.items() if at not in own)
+    found = sum(y.untyped_storage().nbytes() for y in kept.values())
+    return found - sum(w.nbytes for w in weights)
 
 
 # %%
@@ -503,14 +508,17 @@ print(f"GPT-3, t = 8, a device: all {whole / GB:.0f} GB, inputs {inputs / GB:.0f
 
 
 # %%
+WORK = 6 * GPT3.P * 1024 * S / RATE  # one device's seconds for 1,024 sequences
+
+
 def step(share, tensor, data, p, m, overlap):
     busy = share + tensor
     return busy * (1 + (p - 1) / m) + data - np.minimum(overlap * data, busy)
 
 
-def plan(at, sequences=1024, nic=NDR.beta, overlap=0.75):
+def plan(at, nic=NDR.beta, overlap=0.75):
     """Return GPT-3's step and the seconds that a device sends."""
-    share = 6 * GPT3.P * sequences * S / RATE / at.N
+    share = WORK / at.N
     wire = NVLINK4.beta if at.t <= 8 else nic
     tensor = 4 * GPT3.L / at.p * at.m * ring(2 * S * GPT3.h, at.t, wire)
     data = ring(2 * GPT3.P / (at.t * at.p), at.d, nic)
@@ -534,8 +542,8 @@ print("  t x  p x    d     step  efficiency   MFU   memory")
 for t, p, d in ((1, 1, 1024), (8, 1, 128), (8, 4, 32), (8, 4, 64)):
     at = Layout(t, p, d, 1024 // d)
     T, _ = plan(at)
-    share = 6 * GPT3.P * 1024 * S / RATE / at.N
-    said = f"{share / T:10.2f} {0.5 * share / T:6.2f} {memory(at) / GB:5.0f} GB"
+    efficiency = WORK / at.N / T
+    said = f"{efficiency:10.2f} {0.5 * efficiency:6.2f} {memory(at) / GB:5.0f} GB"
     print(f"{t:3} x {p:2} x {d:4} {T:6.2f} s {said}")
 
 # %% [markdown]
@@ -546,8 +554,8 @@ for t, p, d in ((1, 1, 1024), (8, 1, 128), (8, 4, 32), (8, 4, 64)):
 #
 # ### Steps that the fit has not seen
 #
-# vTrain's authors timed two GPTs on 512 A100s, always with 1,536 sequences a step, and
-# with microbatches of 2 to 24 sequences.
+# vTrain's authors timed GPTs of 39 and 175 billion parameters on 512 A100s.  A step
+# always had 1,536 sequences, in microbatches of 2 to 24.
 
 # %%
 # @title The published rows
@@ -600,7 +608,7 @@ for name, L, h, rows in MODELS:
 
 # %% [markdown]
 # Larger microbatches are fewer, and so the bubble grows.  Constant MFU cannot know
-# that. The law has a limit, too: $E$ is not one number.  It is higher for the 175B
+# that.  The law has a limit, too: $E$ is not one number.  It is higher for the 175B
 # model, whose matrices are larger.
 #
 # ### Every layout of 1,024
@@ -625,30 +633,28 @@ for name, what in (("fastest", 0), ("sends least", 1)):
     said = f"step {T:.2f} s, sends for {sent:.2f} s"
     print(f"{name:12} t = {at.t}, p = {at.p:2}, d = {at.d:2}: {said}")
 
+
 # %%
 #| label: fig-layouts
 #| fig-cap: "Thirty layouts of 1,024 devices.  Star: the fastest that fits."
 #| fig-alt: "Layouts that fit lie near 3 s, but those with t = 16 near 14 s."
-
-
 # @title What it draws
 def draw(limit_GB=86.0, rate_Gbps=400.0, overlap=0.75):
     setting = {"nic": rate_Gbps * Gbps, "overlap": overlap}
     _, ax = plt.subplots()
-    for t, mark in zip((1, 2, 4, 8, 16), "os^Dx", strict=True):
+    looks = ("o-C0", "s-.C3", "^:C2", "D-k", "x--C1")
+    for t, look in zip((1, 2, 4, 8, 16), looks, strict=True):
         mine = [at for at in ALL if at.t == t]
         M = [memory(at) / GB for at in mine]
-        ax.plot(
-            M, [plan(at, **setting)[0] for at in mine], mark + "-", label=f"t = {t}"
-        )
+        ax.plot(M, [plan(at, **setting)[0] for at in mine], look, label=f"t = {t}")
     ax.axvline(limit_GB, c="0.4", ls="--", lw=1)
     best = cheapest(0, limit_GB * GB, **setting)
-    ax.plot(memory(best) / GB, plan(best, **setting)[0], "k*", ms=14)
+    ax.plot(memory(best) / GB, plan(best, **setting)[0], "*", c="C1", ms=14, zorder=3)
     ax.set_title(f"fastest that fits: t = {best.t}, p = {best.p}, d = {best.d}")
     ax.set(xlabel="memory of a device (GB)", ylabel="step (s)", xscale="log", ylim=0)
     ax.set(xticks=[30, 50, 100, 200, 500], xticklabels=[30, 50, 100, 200, 500])
     ax.minorticks_off()
-    ax.legend(loc="center right")
+    ax.legend(loc="upper center")
     plt.show()
 
 
@@ -662,9 +668,9 @@ if get_ipython():
 
 # %% [markdown]
 # That answers our question.  *Every layout that fits and keeps $t$ in its node costs
-# nearly the same.*  Two mistakes cost a factor: leaving the node with $t$, and copying
-# what nobody needs twice.  And the fastest layout does not send least.  The one that
-# sends least saves on tensor sums, which are cheap over NVLink, and idles longer.
+# nearly the same.*  Two mistakes cost a factor: leaving the node with $t$, and whole
+# copies.  And the fastest layout does not send least: the one that does saves on tensor
+# sums, which are cheap over NVLink, and idles longer.
 #
 # ## A bigger batch
 #
@@ -832,9 +838,10 @@ for parts, exchange in (
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
 # The book takes two million tokens a step, no tensor sums and $m = 32$.  Its layouts
-# 1 x 1 x 1,024, 8 x 1 x 128 and 8 x 4 x 32 then take 14.0, 2.54 and 2.41 s; ours count
-# 1,024 sequences of 2,048 tokens, one to a microbatch, and pay for tensor sums.  Its
-# GPT-2 also pays a sum over NVLink inside the node, 12 ms.
+# 1 x 1 x 1,024, 8 x 1 x 128 and 8 x 4 x 32 then take 14.0, 2.54 and 2.41 s.  Ours take
+# 1,024 sequences of 2,048 tokens, one to a microbatch, and pay for tensor sums.  The
+# book's MFU is a device's while it computes; ours is over the whole step, as in papers.
+# Its GPT-2 also pays for a sum over NVLink, 12 ms.
 #
 # The vTrain times are its repository's validation data (Bang et al., MICRO 2024).  A
 # row is $t$, $p$, $d$, sequences in a microbatch, and seconds.  A node has eight A100s
@@ -854,8 +861,8 @@ for parts, exchange in (
 #
 #    <details><summary>Answer</summary>
 #
-#    Four nodes are a little faster, at four times the machines: their exchange costs
-#    nearly what three microbatches do.  Accumulation is slower and cheaper, not free.
+#    Four nodes are a little faster, for four times the machines.  Accumulation is
+#    cheaper, but not free: it computes four times as long.
 #
 #    ```python
 #    one_node = 4 * 1.8 + ring(2 * GPT2_XL.P, 8, NVLINK4.beta)
@@ -868,9 +875,8 @@ for parts, exchange in (
 #
 #    </details>
 #
-# 2. Streams that hide *all* gradients behind computing: do they remove the limit of
-#    scaling?  Keep the batch, give each sequence to a device group of $t = 8$, $p = 1$,
-#    and double $d$.
+# 2. Suppose that streams hide *all* gradients behind computing.  Is the limit of scaling
+#    gone?  Keep the batch, take $t = 8$ and $p = 1$, and double $d$.
 #
 #    <details><summary>Answer</summary>
 #
@@ -941,8 +947,8 @@ for parts, exchange in (
 #    <details><summary>Answer</summary>
 #
 #    The dense layers want copies: their gradients are small.  The table wants to be cut
-#    by rows, with an all-to-all of the rows that a batch reads; copies would not fit,
-#    and their gradients would be summed for a table that hardly changed.
+#    by rows, and devices send each other the rows that a batch reads.  A copy would not
+#    fit.
 #
 #    </details>
 #
