@@ -664,7 +664,7 @@ draw()
 #| eval: false
 #| tags: [nbval-ignore-output, remove-cell]
 if get_ipython():
-    interact(draw, limit_GB=(30.0, 640.0), rate_Gbps=(50.0, 800.0), overlap=(0.0, 1.0))
+    interact(draw, limit_GB=(40.0, 640.0), rate_Gbps=(50.0, 800.0), overlap=(0.0, 1.0))
 
 # %% [markdown]
 # That answers our question.  *Every layout that fits and keeps $t$ in its node costs
@@ -875,7 +875,7 @@ for parts, exchange in (
 #
 #    </details>
 #
-# 2. Suppose that streams hide *all* gradients behind computing.  Is the limit of scaling
+# 2. Suppose streams hide *all* gradients behind computing.  Is the limit to scaling
 #    gone?  Keep the batch, take $t = 8$ and $p = 1$, and double $d$.
 #
 #    <details><summary>Answer</summary>
