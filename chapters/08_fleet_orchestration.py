@@ -9,7 +9,7 @@
 # this state of a fleet: work waits while devices stand idle.  *Why does it happen, and
 # which policy mends it?*
 #
-# You will need the rates of failure and the price of a restart from chapter 7.
+# You will need one law of chapter 7: the mean time of work that is stopped at random.
 
 # %%
 import hashlib
@@ -73,8 +73,8 @@ guess_saved = 0.65  # share of the cost
 #
 # A newcomer waits for the job that runs and for all jobs already in line.  The machine
 # is busy with probability $\rho$.  Then the newcomer meets a long run more often than a
-# short one, because long runs fill more of the time.  So the rest of that run is not
-# $S/2$ but $S(1+C_s^2)/2$ on average.  How many wait in line?  **Little's law** says
+# short one, in proportion to its length.  The run that it meets has a mean of
+# $S(1+C_s^2)$, and half of it is left.  How many wait in line?  **Little's law** says
 # that the number present is the rate of arrival times the time that each stays.  Jobs
 # arrive at the rate $\rho/S$ and wait $W$ each, so $\rho W/S$ wait in line, and each
 # of them will take $S$:
@@ -95,12 +95,11 @@ print("busy 80 % of the time, standard deviation three times the mean:")
 print(f"a job waits {answer:.0f} mean run times.  You guessed {guess_wait:g}.")
 
 # %% [markdown]
-# > **Theorem · Waiting for one machine.** With arrivals at random and any run times,
-# > first come, first served, $W/S=\frac{\rho}{1-\rho}\cdot\frac{1+C_s^2}{2}$
-# > (Pollaczek and Khinchine).  Conditions: one machine, $\rho<1$, a long time.
+# This is the law of Pollaczek and Khinchine, for one machine with $\rho<1$, arrivals at
+# random, first come, first served, and a long time.
 #
 # The first factor has a pole at $\rho=1$, so full use is no aim.  The second stands in
-# front of it at every $\rho$.  A rule for the head: *near full, half the idle share is
+# front at every $\rho$.  A rule for the head: *near full, half the idle share is
 # twice the wait; and going from $C_s=1$ to $C_s=3$ makes any wait five times as long.*
 
 
@@ -164,9 +163,9 @@ for rho in (0.5, 0.8, 0.9):
 #
 # Does a real machine obey?  One worker takes jobs from a queue and computes hashes.  In
 # the first stream all jobs are equal.  In the second, one job of ten is twenty times as
-# long as the others, and the mean is the same.  Both come with the same random gaps and
-# should keep the worker busy half of the time.  Nothing is fitted: the law takes the
-# run times and the rate of arrival as measured, and predicts the mean wait.
+# long as the others, with the same mean.  Both come with the same random gaps, which
+# keep a quiet machine busy 40 % of the time.  Nothing is fitted: the law takes the run
+# times and the rate of arrival as measured, and predicts the mean wait.
 
 
 # %%
@@ -197,7 +196,7 @@ rng = np.random.default_rng(8)
 gaps = rng.exponential(4 * ms, 800)
 uneven = rng.permutation(np.where(np.arange(800) < 80, 20, 1)) / 2.9
 for name, size in (("equal", np.ones(800)), ("uneven", uneven)):
-    arrived, began, ended = serve(size * 2 * ms * rounds_per_second, gaps)
+    arrived, began, ended = serve(size * 1.6 * ms * rounds_per_second, gaps)
     S, C_s = (ended - began).mean(), (ended - began).std() / (ended - began).mean()
     rho = S * 800 / (ended[-1] - arrived[0])
     measured = (began - arrived).mean()
@@ -208,21 +207,16 @@ for name, size in (("equal", np.ones(800)), ("uneven", uneven)):
 
 # %% [markdown]
 # For equal jobs both should say the same.  For uneven ones they are far apart, so look
-# there.  800 jobs are few, and other programs on the machine disturb it, so neither is
-# exact.
+# there.  Other programs on the machine disturb 800 short jobs, so neither is exact.
 #
 # ## The hole that fits nobody
 #
 # A busy fleet makes jobs wait.  But our 19 GPUs are *not* busy.  **Stranded capacity**
-# is the part of a node that jobs of a given size cannot use.  A node of $G$ GPUs holds
-# $\lfloor G/g \rfloor$ jobs of $g$, so the stranded share is
-#
-# $$ 1 - \left\lfloor\frac{G}{g}\right\rfloor\frac{g}{G}. $$
-#
-# Jobs of six strand a quarter of a node of eight: ask for sizes that divide the node.
+# is the part of a node that jobs of a given size cannot use.  A node of eight holds one
+# job of six, so a quarter of it is stranded: ask for sizes that divide the node.
 # **Fragmentation** is the other loss, free capacity in pieces that are each too small.
-# Let $F$ GPUs be free on $n$ nodes.  Each node can hide $G-1$ of them and still not be
-# whole.  So a job that needs a whole node is *sure* to start only if
+# Let $F$ GPUs be free on $n$ nodes of $G$.  Each node can hide $G-1$ of them and still
+# not be whole.  So a job that needs a whole node is *sure* to start only if
 #
 # $$ F > n\,(G-1). $$
 #
@@ -285,13 +279,13 @@ plt.show()
 # ## Gangs that wait for each other
 #
 # Most large jobs are *gangs*: none of their processes is of use before all run.  Three
-# schools of control differ in what they start.
+# schools of control start them differently.
 #
 # | school | starts | strong at |
 # |:--|:--|:--|
-# | HPC (Slurm) | a whole gang | queues, large runs |
-# | cloud (Kubernetes) | one process, a *pod*, at a time | services, repair |
-# | hybrid (Kueue, Volcano) | pods of an admitted gang | both, by two rule books |
+# | HPC (Slurm) | a whole gang | large runs |
+# | cloud (Kubernetes) | one process, a *pod*, at a time | services |
+# | hybrid (Kueue, Volcano) | pods of an admitted gang | both |
 #
 # Let six gangs of four pods take 16 places, one pod at a time.  Five of them may get
 # three places each, and the sixth the last one.  Nobody can begin, so nobody ever ends.
@@ -368,7 +362,7 @@ for places, pods in ((8, 3), (10, 3), (16, 4), (16, 5)):
 # head at some time $t^*$, and we promise it that start.  Count *every* job that has
 # ended by $t^*$.  What is free then, less what the head takes, is *spare*.  A later job
 # that fits now may start if it ends by $t^*$, or if it fits into the spare GPUs.  This
-# rule is called EASY (D. Lifka, 1995).
+# rule is called EASY (Lifka, 1995).
 
 
 # %%
@@ -468,11 +462,11 @@ for ax, policy in zip(axes, (fifo, easy), strict=True):
     for name, job in sorted(jobs.items(), key=lambda item: item[1].start):
         lanes = np.flatnonzero(lane_free <= job.start)[: job.gpus]
         lane_free[lanes] = job.start + job.time
-        color = "C2" if name == "B" else "C0"
+        color, label = ("C2", "B, the head") if name == "B" else ("C0", name)
         middle = lanes.mean()
         ax.barh(middle, job.time, job.gpus, job.start, color=color, edgecolor="white")
         center = (job.start + job.time / 2, middle)
-        ax.annotate(name, center, color="white", ha="center", va="center")
+        ax.annotate(label, center, color="white", ha="center", va="center")
     ax.set(title=policy.__name__.upper(), ylabel="GPU", yticks=range(8))
     ax.grid(visible=False)
 axes[1].set_xlabel("time (h)")
@@ -498,7 +492,7 @@ plt.show()
 
 # %%
 SIZES = 2 ** np.arange(7)
-LARGER = 0.6748 ** np.arange(6)
+LARGER = 0.6748 ** np.arange(6)  # so that the mean is 5.68
 ODDS = np.concatenate([[0.5], 0.5 * LARGER / LARGER.sum()])
 SIGMA = math.sqrt(2 * math.log(1414.3 / 122))
 
@@ -553,12 +547,11 @@ for column, unit in ((0, "points of busy GPUs"), (1, "min of wait")):
 print(f"You guessed {guess_points:+g} points.")
 
 # %% [markdown]
-# The wait all but vanishes, and utilisation does not move.  Most people expect the
-# opposite, because they saw EASY fill a hole.  It does fill holes.  But the jobs that
-# it starts early would have filled the same GPUs later.  While the queue runs empty now
-# and then, all the work that was offered gets done under any policy, and utilisation is
-# just that work.  A policy sets it only where the queue never empties.  Call what it
-# reaches there its *ceiling*:
+# The wait all but vanishes, and utilisation does not move.  EASY does fill holes.  But
+# the jobs that it starts early would have filled the same GPUs later.  While the queue
+# runs empty now and then, all the work that was offered gets done under any policy, and
+# utilisation is just that work.  A policy sets it only where the queue never empties.
+# Call what it reaches there its *ceiling*:
 #
 # $$ \text{utilisation} = \min(\text{load},\ \text{ceiling}). $$
 #
@@ -607,8 +600,8 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
-# Near a ceiling the bend is round, because a long queue takes long to build.  A rule
-# for the head: *below the ceiling a policy buys people time; above it, it buys
+# Near a ceiling the bend is round: a long queue takes long to build.  A rule for the
+# head: *below the ceiling a policy buys people time; above it, it buys
 # machines.*  Raising 10,000 GPUs from $u_0$ = 50 % to $u_1$ = 80 % is worth
 # $N(u_1-u_0)/u_0$, or 6,000 more GPUs, but only where work waits at all hours.
 #
@@ -631,7 +624,7 @@ for column, name in ROWS.items():
 
 # %% [markdown]
 # A head is late if it starts after its promise.  EASY keeps every promise, as its
-# theorem says.  Shortest first breaks a third of them.  It takes minutes off the mean,
+# theorem says.  Shortest first breaks about a third.  It takes minutes off the mean,
 # and adds hours to the longest wait of a large job.  *Before you praise a mean, ask who
 # waits.*
 #
@@ -649,9 +642,9 @@ for column, name in ROWS.items():
 #
 # $$ \sum_i x_i\,a_{ir} = s \sum_i \frac{a_{ir}}{d_i} \le s\,N $$
 #
-# of resource $r$.  So nothing is full before $s = 1/N$: *nobody gets less than a
-# machine
-# $N$ times as small would give.*  Equal GPUs and equal tasks promise no such thing.
+# of resource $r$.  So nothing is full before $s = 1/N$.  *Nobody gets less than from a
+# machine of its own, $N$ times as small.*  Equal GPUs and equal tasks promise no such
+# thing.
 #
 # Let A and B share 8 GPUs, 32 cores and 256 GB.  A task of A decodes images and takes 1
 # GPU, 8 cores and 16 GB; one of B takes 1, 2 and 16.  Then draw tenants at random.
@@ -754,29 +747,31 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 #
 # Inside a fleet, urgent jobs stop others in the same way.  The **preemption tax** is
 # the work that stopped jobs lose and redo, counted in devices.  Jobs of 64 GPUs,
-# stopped 12 times a day for 20.4 minutes, pay 10.9 GPUs.  And the urgent job still
-# waits.  **Priority inversion** is its wait for a less urgent one that holds what it
-# needs.  A higher priority does not end it: the holder must first write its state and
-# leave.
+# stopped 12 times a day for 20.4 minutes, lose 261 GPU hours a day, or 10.9 GPUs.
+# **Priority inversion** is an urgent job's wait for a less urgent one that holds what
+# it needs.  A higher priority does not end it: the holder must first write its state
+# and leave.
+#
+# Back to this morning.  Packing would have kept a node whole for our job, and starting
+# gangs whole keeps GPUs from being held for nothing.  Backfill would shorten the line,
+# not fill the fleet.  And some idle GPUs are simply the price of a short wait.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
 # Seren: AcmeTrace, `cluster_summary.csv`, Hu et al., arXiv 2403.07648.  Independent
-# sizes and run times, the cut, the limits and the 128 GPUs are ours.  Seren's longest
-# job ran for 14 days, so real run times are more uneven still.  EASY: D. Lifka, "The
-# ANL/IBM SP scheduling system", 1995.
+# sizes and run times, the cut, the limits and the 128 GPUs are ours; uncut run times
+# are more uneven still.  EASY: D. Lifka, "The ANL/IBM SP scheduling system", 1995.
 #
-# Spot: the book saves 53 % with 14 stops a day of half an hour each.  It counts no lost
-# work, and no stops in the hours that are added.  The examples with 900, 6,000 and 10.9
-# GPUs are the book's.
+# Spot: the book saves 53 % with 14 stops a day of half an hour.  It counts no lost
+# work, and no stops in the hours added.  The 900, 6,000 and 10.9 GPUs are the book's.
 #
 # </details>
 #
 # ## Try it
 #
-# 1. **Request inflation** is asking for more devices than a job uses.  At a load of 45
-#    %, under EASY, let each job ask for twice its GPUs.  What does the dashboard show,
-#    and what happens to the wait?
+# 1. **Request inflation** is asking for more devices than a job uses.  At a load of
+#    0.45, under EASY, let each job ask for twice its GPUs.  What does the dashboard
+#    show, and what happens to the wait?
 #
 #    <details><summary>Answer</summary>
 #
@@ -850,8 +845,8 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 #
 #    <details><summary>Answer</summary>
 #
-#    Halves need more, because the idle GPUs of one cannot help the other.  What they
-#    buy is isolation: a neighbour's surge does not make you wait.  A pool that *lends*
+#    Halves need more, because the idle GPUs of one cannot help the other.  But in a
+#    half of your own, a neighbour's surge does not make you wait.  A pool that *lends*
 #    has both, if it can take back in time what it lent.
 #
 #    ```python
@@ -859,10 +854,7 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 #
 #
 #    def fewest(load):
-#        servers = load + 1
-#        while erlang_c(load, servers) > 0.01:
-#            servers += 1
-#        return servers
+#        return next(c for c in range(load + 1, 99) if erlang_c(load, c) <= 0.01)
 #
 #
 #    print(f"one pool: {fewest(40)} GPUs, two halves: {2 * fewest(20)}")
