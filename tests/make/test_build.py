@@ -75,3 +75,25 @@ def test_a_second_build_is_the_same_byte_for_byte(tmp_path):
 def test_a_mangled_lab_is_refused_by_name(tmp_path, old, new, message):
     with pytest.raises(ValueError, match=message):
         build(tmp_path, LAB.replace(old, new))
+
+
+HIDING = "### BEGIN HIDDEN TESTS\nassert area(2) > 12\n### END HIDDEN TESTS"
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ("assert area(1) > 3", "area-unit: passes"),
+        (f"assert area(1) > 3\n{HIDING}", "area-unit: passes here; more is checked"),
+        (HIDING, "area-unit: checked when graded"),
+        (f"# Any disc.\n{HIDING}", "area-unit: checked when graded"),
+    ],
+)
+def test_a_check_that_passes_says_so_in_a_word(tmp_path, check, said, capsys):
+    nb = build(tmp_path, LAB.replace("assert area(1) > 3", check))
+    (cell,) = (c for c in nb.cells if c.id == "area-unit")
+    exec(cell.source, {"area": lambda r: 3.2 * r**2})
+    assert capsys.readouterr().out.startswith(said)
+    with pytest.raises(AssertionError):
+        exec(cell.source, {"area": lambda r: 0})
+    assert capsys.readouterr().out == ""
