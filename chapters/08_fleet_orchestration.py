@@ -197,7 +197,9 @@ gaps = rng.exponential(4 * ms, 800)
 uneven = rng.permutation(np.where(np.arange(800) < 80, 20, 1)) / 2.9
 for name, size in (("equal", np.ones(800)), ("uneven", uneven)):
     arrived, began, ended = serve(size * 1.6 * ms * rounds_per_second, gaps)
-    S, C_s = (ended - began).mean(), (ended - began).std() / (ended - began).mean()
+    times = ended - began
+    S = times.mean()
+    C_s = times.std() / S
     rho = S * 800 / (ended[-1] - arrived[0])
     measured = (began - arrived).mean()
     print(f"{name} jobs: busy {rho:.0%}, C_s {C_s:.2f}, wait {measured / ms:.2f} ms")
@@ -229,8 +231,10 @@ for name, size in (("equal", np.ones(800)), ("uneven", uneven)):
 # %%
 def churn(node_first, seed, moments=300):
     """Return how often a node is whole when 19 GPUs are free, and the last jobs."""
-    rng, free, jobs, whole = np.random.default_rng(seed), np.full(8, 8), [], []
-    while len(whole) < moments:
+    rng = np.random.default_rng(seed)
+    free = np.full(8, 8)
+    jobs, whole = [], []
+    while True:
         gpus = rng.integers(1, 5)
         fits = np.flatnonzero(free >= gpus)
         if free.sum() > 19 and len(fits):
@@ -238,21 +242,21 @@ def churn(node_first, seed, moments=300):
             node = min(fits, key=lambda n: order[node_first][n])
             jobs.append((node, gpus))
             free[node] -= gpus
-        else:
-            if free.sum() == 19:
-                whole.append(free.max() == 8)
-                kept = list(jobs)
-            node, gpus = jobs.pop(rng.integers(len(jobs)))
-            free[node] += gpus
-    return np.mean(whole), kept
+            continue
+        if free.sum() == 19:
+            whole.append(free.max() == 8)
+        if len(whole) == moments:
+            return np.mean(whole), jobs
+        node, gpus = jobs.pop(rng.integers(len(jobs)))
+        free[node] += gpus
 
 
 # %%
 print("19 of 64 GPUs are free; a job of 8 can start on one node")
 for rule in ("any", "emptiest", "fullest"):
     mean, half = interval([churn(rule, seed)[0] for seed in range(12)])
-    print(f"  {rule:8} node first  {100 * mean:5.1f} ± {100 * half:.1f} %")
-print(f"  19 are more than 8    100 %; you guessed {100 * guess_start:.0f} %")
+    print(f"  each new job on {rule:8} node {100 * mean:5.1f} ± {100 * half:.1f} %")
+print(f"  counting free GPUs: 100 %.  You guessed {100 * guess_start:.0f} %.")
 
 # %%
 #| label: fig-nodes
@@ -305,7 +309,8 @@ plt.show()
 # %%
 def gangs_ended(seed, gangs, pods, places):
     """Return how many of the gangs ever end."""
-    rng, env, ended = np.random.default_rng(seed), simpy.Environment(), []
+    rng = np.random.default_rng(seed)
+    env = simpy.Environment()
     fleet = simpy.Resource(env, places)
 
     def pod():
@@ -320,12 +325,10 @@ def gangs_ended(seed, gangs, pods, places):
         yield env.timeout(rng.exponential(1 * hour))
         for process in mine:
             fleet.release(process.value)
-        ended.append(env.now)
 
-    for _ in range(gangs):
-        env.process(gang())
+    jobs = [env.process(gang()) for _ in range(gangs)]
     env.run()  # until nothing more can happen
-    return len(ended)
+    return sum(not job.is_alive for job in jobs)
 
 
 # %%
@@ -428,7 +431,8 @@ def start_jobs(now, free, queue, running, policy):
 # %%
 def play(jobs, policy, free=128):
     """Fill in when each job starts; return (time, free GPUs) after each event."""
-    coming, queue, running, log = list(jobs), [], [], []
+    coming = list(jobs)
+    queue, running, log = [], [], []
     while coming or running:
         ends = [job.start + job.time for job in running]
         now = min(ends + [job.arrival for job in coming[:1]])
@@ -702,13 +706,16 @@ for rule in trios[0]:
 
 
 # %%
-WORK, SAVE, RESTART, PRICE = 40 * minute, 2 * minute, 30 * minute, 0.35
+WORK, SAVE, RESTART = 40 * minute, 2 * minute, 30 * minute
+PRICE = 0.35  # of on demand
 
 
 def play_spot(M, seed):
     """Return the cost of 14 days of work, as a share of its cost on demand."""
-    rng, segments, billed = np.random.default_rng(seed), round(14 * day / WORK), 0.0
+    rng = np.random.default_rng(seed)
+    segments = round(14 * day / WORK)
     left, todo = rng.exponential(M), WORK + SAVE
+    billed = 0.0
     while segments:
         ran = min(left, todo)
         billed += ran
