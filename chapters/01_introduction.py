@@ -94,7 +94,7 @@ plt.show()
 #
 # Let $T_\text{compute}$ be the time that *one* machine would need for all the
 # arithmetic of the step.  Then $N$ machines compute for $T_\text{compute}/N$ each.
-#  They communicate for $T_\text{comm}$, and wait for $T_\text{sync}$ on average.  A
+# They communicate for $T_\text{comm}$, and wait for $T_\text{sync}$ on average.  A
 # good program computes meanwhile: it sends one layer's gradients while it works out the
 # next layer's.  The time so hidden is $T_\text{overlap}$.
 #
