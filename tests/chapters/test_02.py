@@ -3,7 +3,7 @@
 import pytest
 from played import answers_run, played
 
-from mlsyscore import compute, training
+from mlsyscore import compute, serving
 from mlsyscore.catalog import AIR, B200, GPT3, H100, LLAMA3_70B, V100, WATER
 
 STEM = "02_compute_infrastructure"
@@ -28,8 +28,6 @@ def test_the_summed_bytes_are_the_packages():
     assert chapter["M"] == M
     for t in (1, 2, 7, 8, 1024):
         assert chapter["summed"](M, t) == compute.allreduce_traffic(M, t)
-    state = training.State().zero(GPT3.P, d=1, stage=0)
-    assert state == 16 * GPT3.P
 
 
 @pytest.mark.parametrize("coolant", [AIR, WATER])
@@ -46,9 +44,14 @@ def test_the_calendar_is_the_packages():
     )
 
 
-def test_the_tries_are_the_packages():
-    dI = compute.current_step(300, 0.8)
-    assert compute.voltage_droop(50e-12, dI, 1e-6) == pytest.approx(50e-12 * 375 / 1e-6)
+def test_the_cache_is_the_packages():
+    law = played(STEM)["cache"]
+    for model in (GPT3, LLAMA3_70B):
+        kept = law(model.L, model.h, g=model.a // model.n_kv)
+        assert kept == serving.kv_per_token(model)
+
+
+def test_owning_is_the_packages():
     hours = 3 * 365.25 * 24
     share = compute.break_even_utilisation(350_000, 32 * hours, 0.64 * hours)
     assert share == pytest.approx(350_000 / (32 - 0.64) / hours)
