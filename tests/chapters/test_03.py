@@ -25,18 +25,24 @@ def test_a_message_and_its_fit_are_the_package_s():
         assert np.allclose(found, (fitted.alpha, fitted.beta))
 
 
-def test_the_graphs_have_the_package_s_hosts_and_cuts():
+def test_the_trees_have_the_package_s_hosts_and_cuts():
     chapter = played(STEM)
-    both = chapter["hosts_and_cut"]
     for k in (4, 8):
         hosts = network.fat_tree_hosts(k)
-        assert both(chapter["fat_tree"](k)) == (hosts, hosts // 2)
-        assert both(chapter["fat_tree"](k, 2)) == (hosts, hosts // 4)
+        left = {("host", i) for i in range(hosts // 2)}
+        for r in (1, 2):
+            tree = chapter["fat_tree"](k, r)
+            assert sum(kind == "host" for kind, _ in tree) == hosts
+            want = network.fat_tree_bisection(hosts, 1.0, r)
+            assert chapter["cut"](tree, left) == want
+
+
+def test_a_torus_is_as_fast_as_the_package_s_cut_lets_it():
+    chapter = played(STEM)
     for s in (4, 6):
-        assert both(chapter["torus"](s)) == (s**3, network.torus_cut(s))
-    for h in (2, 3):
-        want = network.dragonfly_hosts(h), network.dragonfly_cut(h)
-        assert both(chapter["dragonfly"](h)) == want
+        slots = chapter["play"](chapter["opposite"](s, 8))
+        least = network.bisection_time(s**3 / 2 * 8, network.torus_cut(s))
+        assert least <= slots <= least + s / 2
 
 
 def test_every_route_runs_over_cables_that_are_there():
@@ -51,10 +57,11 @@ def test_every_route_runs_over_cables_that_are_there():
                 assert all(tree.has_edge(*cable) for cable in path)
 
 
-def test_an_empty_buffer_fills_when_the_package_says():
+def test_a_buffer_fills_when_the_package_says():
     chapter = played(STEM)
     for N in (3, 50):
-        queue, lost = chapter["incast"](N, 64_000 // N)
+        together = np.zeros(N, int)
+        queue, lost = chapter["incast"](together, 9000)
         seen = np.argmax(queue == chapter["capacity"]) * chapter["slot"]
         law = network.incast_overflow(32e6, N, NDR.beta)
         assert lost
