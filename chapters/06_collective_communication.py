@@ -5,9 +5,10 @@
 # ---
 #
 # A model of 70 billion parameters trains on 64 accelerators.  Each has worked through
-# its own share of the batch, and now holds a gradient of 140 GB.  Nobody may take the
-# next step before everybody holds the *sum* of all 64 gradients.  How long does that
-# take, and what sets the time?
+# its own share of the batch, and now holds a gradient of 140 GB.  (So much does not fit
+# one accelerator.  Chapter 5 cuts it in slices, and we count them as one.)  Nobody may
+# take the next step before everybody holds the *sum* of all 64 gradients.  How long
+# does that take, and what sets the time?
 #
 # A **collective operation** is one that a whole group of devices enters together.  This
 # one is an **AllReduce**: everyone puts in a tensor, and everyone gets the sum.  From
@@ -15,31 +16,25 @@
 # start-up and then a rate.
 
 # %%
-import os
-import time
 from itertools import permutations
 
 import matplotlib.pyplot as plt
 import numpy as np
 import simpy
-import torch
-import torch.distributed as dist
 from IPython import get_ipython
 from ipywidgets import interact
 
-from mlsyscore import processes
 from mlsyscore.catalog import LLAMA2_70B, NDR, NVLINK4
 from mlsyscore.network import Link, fit_link
-from mlsyscore.units import GB, KB, MB, Gbps, GiB, MiB, ms, si, us
+from mlsyscore.units import GB, KB, MB, Gbps, GiB, MiB, ms, us
 
 plt.style.use("mlsyscore.figures")
 
 M = 2 * LLAMA2_70B.P  # bytes of gradient: two for each parameter
-print(f"The gradient is {M / GB:.0f} GB.")
-print(f"A port sends {NDR.beta / GB:.0f} GB/s after {NDR.alpha / us} µs to start.")
+print(f"The gradient is {M / GB:.0f} GB.  A message starts in {NDR.alpha / us} µs.")
 
 # %% [markdown]
-# The port is InfiniBand NDR, 400 Gb/s in each direction, and every device has one.
+# Every device has one port: InfiniBand NDR, 400 Gb/s in each direction.
 #
 # ## Predict
 #
@@ -51,8 +46,8 @@ print(f"A port sends {NDR.beta / GB:.0f} GB/s after {NDR.alpha / us} µs to star
 # 3. A layer's gradient can be sent while the backward pass still works on other layers.
 #    Suppose that the pass takes twice as long as the sum, and that each of 80 layers is
 #    sent as soon as it is done.  How many seconds of the sum remain visible?
-# 4. A message of 4 KB is compressed to an eighth, at no cost.  How many times sooner
-#    does it arrive?
+# 4. A message of 4 KB is compressed to an eighth, and the packing takes no time.  How
+#    many times sooner does it arrive?
 
 # %%
 #| tags: [guess]
@@ -64,28 +59,33 @@ guess_small = 8.0  # times
 # %% [markdown]
 # ## The ring
 #
-# The obvious plan is a server: all send to one machine, which adds and replies.  Its
-# one port must take in $N$ gradients and send out $N$ sums.
+# Let $N$ devices hold $n$ bytes each.  The obvious plan makes one of them a server.  It
+# takes in the other $N-1$ gradients, adds, and sends $N-1$ copies of the sum.  All of
+# that passes through one port, while the other ports stand idle.
 #
-# A **ring AllReduce** spreads that work.  The devices stand in a ring, and each cuts
-# its gradient into $N$ chunks.  In every round each device sends one chunk to its
-# right-hand neighbour, and adds the chunk that comes from the left to its own.  In the
-# second half the chunks are finished, and it only keeps them.  The plan below lists,
-# for each round, who sends to whom, which chunk, and whether it is added.
+# A **ring AllReduce** spreads the work.  The devices stand in a ring, and each cuts its
+# gradient into $N$ chunks.  In every round each device sends one chunk to its
+# right-hand neighbour.  In the first half of the rounds it adds the chunk that comes
+# from the left to its own.  In the second half the chunk that comes is already a
+# finished sum, and simply takes the place of the old one.
 
 
 # %%
 def ring_plan(N):
+    """For each round: who sends to whom, which chunk, and whether it is added."""
     device = np.arange(N)
-    for r in range(2 * (N - 1)):
-        chunk = (device - r) % N
-        yield device, (device + 1) % N, chunk[:, None], r < N - 1
+    for turn in range(2 * (N - 1)):
+        chunk = (device - turn) % N
+        adds = turn < N - 1
+        yield device, (device + 1) % N, chunk, adds
 
 
 def deliver(held, source, target, chunk, adds):
-    """Carry out one round: row d of held is what device d has in each chunk."""
-    moved = held[source[:, None], chunk]
-    held[target[:, None], chunk] = moved + adds * held[target[:, None], chunk]
+    """Carry out one round: held[d, c] is what device d has in chunk c."""
+    moved = held[source, chunk]
+    if adds:
+        moved = moved + held[target, chunk]
+    held[target, chunk] = moved
 
 
 # %%
@@ -116,8 +116,8 @@ plt.show()
 # After $N-1$ rounds each device owns one finished chunk.  That half alone is a
 # **ReduceScatter**: everyone is left with a different piece of the sum.  In the other
 # $N-1$ rounds the finished chunks go round until everybody has them all, which is an
-# **AllGather**.  Sharded training (chapter 5) uses the two halves apart, around its
-# weights; data and tensor parallelism use the whole.
+# **AllGather**.  Sharded training (chapter 5) gathers its weights by the one half, and
+# scatters the sum of its gradients by the other.
 #
 # So there are $2(N-1)$ rounds, each of one message of $n/N$ bytes:
 #
@@ -136,15 +136,13 @@ print(f"64 devices take {T:.2f} s.  You guessed {guess:g} s.")
 print(f"1,024 take {growth:.3f} times as long.  You guessed {guess_growth:g} times.")
 
 # %% [markdown]
-# Sixteen times the gradients, and the clock hardly moves.  Multiply the law out to see
-# why:
+# Sixteen times the gradients, and the clock hardly moves.  Multiply the law out:
 #
 # $$ T_\text{ring} = 2(N-1)\,\alpha \;+\; 2\,\frac{N-1}{N}\,\frac{n}{\beta}. $$
 #
 # The second term counts bytes.  More devices cut smaller chunks, so each device sends
-# nearly $2n$ bytes however many take part.  Only the first term, the start-ups, grows
-# with $N$.  Nor does a ring need a cable for every pair: each device talks to its two
-# neighbours.
+# nearly $2n$ bytes however many take part.  Only the start-ups grow with $N$.  Nor does
+# a ring need a cable for every pair: each device talks to its two neighbours.
 #
 # A rule for the head: *a large sum costs two crossings of your own link, a small one
 # costs $2N$ start-ups.*  The two terms are equal at $n = N\alpha\beta$, here 4.8 MB.
@@ -152,24 +150,24 @@ print(f"1,024 take {growth:.3f} times as long.  You guessed {guess_growth:g} tim
 # ### Nobody waits for a round
 #
 # The law lets all devices start each round together.  Real devices know no rounds.  One
-# sends as soon as its port is free *and* the chunk has come.  Play that, with numbers
-# in the chunks, and let the time of each message vary by a fifth.
+# sends as soon as its port is free *and* the chunk has come.  So we play the plan
+# message by message.  Every chunk holds a number, which lets us check the sums, and
+# the time of each message varies by a fifth.
 
 
 # %%
 def play(plan, n, N, rng, pace=1.0):
     """Time until all of N devices hold the sum of n-byte tensors."""
-    held = rng.integers(
-        0, 100, (N, N)
-    )  # a row for each device, a column for each chunk
+    held = rng.integers(0, 100, (N, N))  # row: a device; column: a chunk
     total = held.sum(0)
     port = np.zeros(N)  # when a device's port is free again
     came = np.zeros(N)  # when the last chunk that it needs has come
     pace = np.broadcast_to(pace, N)  # how many times slower each device sends
     for source, target, chunk, adds in plan:
         start = np.maximum(port[source], came[source])
-        typical = pace[source] * NDR.time(chunk.shape[1] * n / N)
-        port[source] = start + rng.gamma(25, typical / 25)
+        chunks = held[source, chunk].size // source.size  # in each message
+        typical = pace[source] * NDR.time(chunks * n / N)
+        port[source] = start + rng.gamma(25, typical / 25)  # varies by a fifth
         came[target] = np.maximum(came[target], port[source])
         deliver(held, source, target, chunk, adds)
     assert (held == total).all(), "somebody has a wrong sum"
@@ -187,33 +185,35 @@ def played_ring(n, N):
 
 
 rng = np.random.default_rng(6)
-print("                              | error of a prediction by")
-print("tensor     N   played         |  ring   server  as with 8")
-for n in (M, 1 * MB):
+print("                              |      error of a prediction by")
+print("tensor     N   played         |  ring  bytes alone  as with 8  N/8 times that")
+for name, n, unit in (("140 GB", M, "s"), ("1 MB", 1 * MB, "ms")):
+    size = {"s": 1.0, "ms": ms}[unit]
     eight, _ = played_ring(n, 8)
     for N in (64, 256):
-        mean, half = played_ring(n, N)
-        guesses = np.array([ring(n, N, NDR), 2 * NDR.time(N * n), eight])
-        errors = "{:+6.0%} {:+8.0%} {:+10.0%}".format(*(guesses / mean - 1))
-        played = f"{si(mean, 's')} ± {half / mean:.1%}"
-        print(f"{si(n, 'B'):>6} {N:5}   {played:14} |{errors}")
+        mean, margin = played_ring(n, N)
+        bytes_alone = 2 * (N - 1) / N * n / NDR.beta
+        guesses = np.array([ring(n, N, NDR), bytes_alone, eight, N / 8 * eight])
+        errors = "{:+6.0%} {:+12.0%} {:+10.0%} {:+15.0%}".format(*(guesses / mean - 1))
+        played = f"{mean / size:.2f} {unit} ± {margin / mean:.1%}"
+        print(f"{name:>6} {N:5}   {played:14} |{errors}")
 
 # %% [markdown]
-# Every device ends with the right sum.  The server is wrong in each row.  "As with
-# eight devices" is a good guess for the large tensor, and a bad one for the small,
-# whose start-ups count.  Only the ring's law follows both.
+# For the large tensor "as with eight devices" is even nearer than the law, because it
+# was played with the same jitter.  For the small tensor only the law will do, since
+# nearly all of the time is start-ups.
 #
 # The law is about a sixth short.  A device waits for the later of two things, its own
-# port and its neighbour's chunk, and the mean of the later one exceeds both means.  So
-# read the law as a floor.
+# port and its neighbour's chunk.  The mean of the later one exceeds both means.  So for
+# given $\alpha$ and $\beta$ the law is a floor.
 #
 # ## No schedule sends less
 #
 # Could a cleverer plan send fewer bytes?  Follow a single number of the tensor.  It
-# starts as $N$ summands on $N$ devices.
+# starts as $N$ summands on $N$ devices.  A send may carry several summands, added up.
 #
-# - Before anyone holds the full sum, $N-1$ summands must have left home.  That takes at
-#   least $N-1$ sends.
+# - Look at the first device that holds the full sum.  Each of the other $N-1$ must have
+#   sent its summand away.  These are $N-1$ sends, each from a different device.
 # - At that moment $N-1$ devices still lack the sum.  Each must receive once more, which
 #   takes $N-1$ further sends.
 #
@@ -227,9 +227,9 @@ for n in (M, 1 * MB):
 # > AllReduce ends before $2\frac{N-1}{N}\frac{n}{\beta}$, whatever the wiring
 # > (Patarasuk and Yuan, 2009).
 #
-# Do not trust the argument: search.  Below, a state says which summands each device
-# holds.  A send adds to what the receiver has, or replaces it.  Try every send from
-# every state until all devices are done.
+# A search can contradict this for two, three and four devices.  A state says which
+# summands are in the one partial sum that each device keeps.  A send adds to what the
+# receiver has, or replaces it.  Try every send from every state until all are done.
 
 
 # %%
@@ -256,25 +256,32 @@ for N in (2, 3, 4):
     print(f"{N:7} {fewest_sends(N):7} {2 * (N - 1):7} {N:11} {N * (N - 1):12}")
 
 # %% [markdown]
-# The search finds what the bound says, neither fewer nor more.  Both rivals agree at
-# two devices only.  The ring meets the bound in bytes, and adds start-ups alone.
-# **Bandwidth optimality** is that property: no device sends more than the bound counts.
-# A server also causes $2(N-1)$ sends of each byte, but all through one port.
+# The search finds the bound.  Both rivals agree at two devices only.
+# **Bandwidth optimality** means that no device sends more than the bound counts.  The
+# ring has it, and adds only start-ups.  The server sends no more in all, but half of
+# that through one port.
 #
 # ## Fewer rounds
 #
 # Bytes cannot be saved, but rounds can.  In one round a device sends one message.  So a
 # summand that has reached some devices has reached at most twice as many a round later.
-# To reach all $N$ takes at least $L = \lceil\log_2 N\rceil$ rounds, where the ring
-# takes $N-1$.
+# To reach all $N$ it needs at least $L = \lceil\log_2 N\rceil$ rounds.
 #
-# A *tree* takes $L$.  Half of the devices send all they have to a partner, then half of
-# those that are left, up to a root; the sum goes down the same way.  A *butterfly*
-# saves bytes as well.  Each device swaps half of its tensor with a far partner, then a
-# quarter with a nearer one, and so on, and then all the way back:
+# A *tree* takes $L$ rounds one way and $L$ back, where a ring takes $N-1$ each way.
+# Half of the devices send all they have to a partner, then half of those that are left,
+# until one holds the sum.  It comes down the same way.
+#
+# A *butterfly* saves bytes as well.  Each device swaps half of its tensor with a far
+# partner, then a quarter with a nearer one, and so on.  Then the pieces go back in the
+# same way:
 #
 # $$ T_\text{tree} = 2L\left(\alpha + \frac{n}{\beta}\right), \qquad
 #    T_\text{butterfly} = 2L\,\alpha + 2\,\frac{N-1}{N}\,\frac{n}{\beta}. $$
+#
+# Is the butterfly always best?  In its first swap every partner is half the fleet away.
+# So $N/2$ devices send $n/2$ bytes each, all at once, through the cut of chapter 3.  If
+# only one in $r$ of its cables is there, that swap takes at least $r$ times as long.
+# The last one, back, takes as long again.  Together they add $(r-1)\,n/\beta$ or more.
 
 
 # %%
@@ -282,21 +289,26 @@ def tree(n, N, link):
     return 2 * np.ceil(np.log2(N)) * link.time(n)
 
 
-def butterfly(n, N, link):
-    return 2 * np.log2(N) * link.alpha + 2 * (N - 1) / N * n / link.beta
+def butterfly(n, N, link, r=1):
+    rate_term = (2 * (N - 1) / N + r - 1) * n / link.beta
+    return 2 * np.log2(N) * link.alpha + rate_term
 
 
-print("64 devices        4 KB     140 GB")
-for law in (ring, tree, butterfly):
-    small, large = law(4 * KB, 64, NDR), law(M, 64, NDR)
-    print(f"{law.__name__:10} {small / us:8.1f} µs {large:8.2f} s")
+print("64 devices                       4 KB    140 GB")
+for name, law in (
+    ("ring", ring),
+    ("tree", tree),
+    ("butterfly", butterfly),
+    ("butterfly, cut of 1 in 4", lambda *case: butterfly(*case, r=4)),
+):
+    small = law(4 * KB, 64, NDR)
+    large = law(M, 64, NDR)
+    print(f"{name:25} {small / us:8.1f} µs {large:7.2f} s")
 
 # %% [markdown]
-# On paper the butterfly is never behind.  In a cluster its first partner is half the
-# fleet away, and all pairs cross the middle of the fabric at once.
-# **Network contention** is the slowing of transfers that share a path.  The ring, which
-# talks to neighbours, hardly meets it.  Libraries also run two trees at once, each with
-# half of the tensor in small pieces; that *double tree* tends to $2L\alpha + 2n/\beta$.
+# **Network contention** is the slowing of transfers that share a path.  It hardly meets
+# the other two: across the cut a ring sends one message each way, and the last round of
+# a tree has one pair.
 #
 # An **algorithm crossover** is the size at which two algorithms take equal time.  Set
 # ring and tree equal and solve for $n$:
@@ -304,21 +316,20 @@ for law in (ring, tree, butterfly):
 # $$ n_\times = \alpha\beta\,\frac{N-1-L}{L-\frac{N-1}{N}}
 #    \;\approx\; \frac{N\,\alpha\beta}{\log_2 N}. $$
 #
-# The size $n^* = \alpha\beta$ of chapter 3, 75 KB here, belongs to *one* message.  A
-# ring cuts the tensor into $N$ of them, so its own border lies far higher.
-#
-# To test the crossover, play ring and tree at many sizes and see where they meet.
+# For *one* message start-up and bytes are equal at $n^* = \alpha\beta$ (chapter 3).
+# That is 75 KB here.  Is it the border?  Play both plans, and see where they meet.
 
 
 # %%
 def tree_plan(N):
     distances = [2**k for k in range(int(np.log2(N)))]
+    every_chunk = np.arange(N)[:, None]
     for d in distances:
         low = np.arange(0, N, 2 * d)
-        yield low + d, low, np.tile(np.arange(N), (len(low), 1)), True
+        yield low + d, low, every_chunk, True
     for d in reversed(distances):
         low = np.arange(0, N, 2 * d)
-        yield low, low + d, np.tile(np.arange(N), (len(low), 1)), False
+        yield low, low + d, every_chunk, False
 
 
 def crossover(N, link):
@@ -335,13 +346,14 @@ def played_crossover(N, rng):
 
 # %%
 rng = np.random.default_rng(6)
+one_message = NDR.alpha * NDR.beta
 print("                         | error of a prediction by")
 print("  N   rings win from     |   law      n*   N n*")
 for N in (16, 64, 256):
-    mean, half = estimate([played_crossover(N, rng) for _ in range(8)])
-    said = (crossover(N, NDR), NDR.half, N * NDR.half)
-    cells = "{:+6.0%} {:+7.0%} {:+6.0%}".format(*(size / mean - 1 for size in said))
-    print(f"{N:3}   {mean / KB:5.0f} ± {half / KB:2.0f} KB       |{cells}")
+    mean, margin = estimate([played_crossover(N, rng) for _ in range(8)])
+    said = np.array([crossover(N, NDR), one_message, N * one_message])
+    cells = "{:+6.0%} {:+7.0%} {:+6.0%}".format(*(said / mean - 1))
+    print(f"{N:3}   {mean / KB:5.0f} ± {margin / KB:2.0f} KB       |{cells}")
 
 
 # %%
@@ -355,12 +367,13 @@ def draw(log2_N=6, alpha_us=1.5, rate_Gbps=400.0):
     sizes = np.logspace(3, 9)
     _, ax = plt.subplots()
     for law in (ring, tree, butterfly):
-        ax.loglog(sizes / KB, law(sizes, N, link) / us, label=law.__name__)
+        ax.loglog(sizes / GB, law(sizes, N, link), label=law.__name__)
     if N >= 4:
         meet = crossover(N, link)
-        ax.plot(meet / KB, ring(meet, N, link) / us, "ko", label="ring = tree")
-    ax.axvline(link.half / KB, c="C3", ls="-.", lw=1, label="n* of one message")
-    ax.set(xlabel="tensor (KB)", ylabel="time (µs)", title=f"{N} devices")
+        ax.plot(meet / GB, ring(meet, N, link), "ko", label="ring = tree")
+    one = link.alpha * link.beta / GB
+    ax.axvline(one, c="0.3", ls="-.", lw=1, label="n* of one message")
+    ax.set(xlabel="tensor (GB)", ylabel="time (s)", title=f"{N} devices")
     ax.legend()
     plt.show()
 
@@ -375,24 +388,30 @@ if get_ipython():
 
 # %% [markdown]
 # The law is somewhat low, since the jitter costs the ring more waits than the tree.
-# The rivals miss several times over.  Rule: *trees for small tensors, rings for large,
-# and the border grows as $N/\log_2 N$.*
+# The rivals miss several times over.  Rule: *small tensors want few rounds, a tree or a
+# butterfly; for large ones a ring asks nothing of the fabric's middle.*
+#
+# Libraries run two trees at once, each with half of the tensor in small pieces.  Such a
+# *double tree* comes near $2L\alpha + 2n/\beta$.
 #
 # ## Two kinds of link
 #
-# Real machines come in nodes.  Eight accelerators in a node talk over NVLink, at 450
-# GB/s for an H100, and over NDR at 50 GB/s to all others.  A flat ring goes at the pace
-# of its slowest hop.
+# Real machines come in nodes.  Eight H100s in a node talk over NVLink, at 450 GB/s each
+# way (their data sheet).  To other nodes each has an NDR port of its own.  A flat ring
+# leaves a node by one of these ports, and seven stand idle.  Let a node have $G$
+# devices.  Two plans use all $G$ ports.
 #
-# **Hierarchical AllReduce** adds inside first.  Let a node have $G$ devices.  A
-# ReduceScatter inside leaves each device one $G$-th of the node's sum.  Devices of
-# equal place then sum their piece *across* nodes, and an AllGather inside finishes:
+# **Hierarchical AllReduce** adds inside first.  A ReduceScatter inside leaves each
+# device one $G$-th of the node's sum.  Devices of equal place then sum their piece
+# *across* nodes, and an AllGather inside finishes:
 #
 # $$ T = \underbrace{T_\text{ring}(n,\, G,\, \text{fast})}_{\text{inside, two halves}}
 #      + \underbrace{T_\text{ring}(n/G,\, N/G,\, \text{slow})}_{\text{across}}. $$
 #
-# The slow link carries $n/G$ bytes where it carried $n$.  Rule: *add up on the fast
-# links first, and the slow ones see a $G$-th.*
+# *Rings at once* cuts the tensor into $G$ parts.  Each part has a flat ring through all
+# $N$ devices, and each ring leaves the nodes by another port.  If the slow links bind,
+#
+# $$ T = T_\text{ring}(n/G,\, N,\, \text{slow}). $$
 
 
 # %%
@@ -400,17 +419,28 @@ def two_level(n, nodes, G, fast, slow):
     return ring(n, G, fast) + ring(n / G, nodes, slow)
 
 
-flat = ring(GB, 64, NDR)
-levels = two_level(GB, 8, 8, NVLINK4, NDR)
-print(f"1 GB over 64 devices in a flat ring: {flat / ms:.1f} ms")
-print(f"1 GB over 8 nodes of 8 in two levels: {levels / ms:.1f} ms")
+def rings_at_once(n, nodes, G, slow):
+    return ring(n / G, nodes * G, slow)
+
+
+print("8 nodes of 8         1 MB       1 GB")
+for name, small, large in (
+    ("one flat ring", ring(MB, 64, NDR), ring(GB, 64, NDR)),
+    ("two levels", *(two_level(n, 8, 8, NVLINK4, NDR) for n in (MB, GB))),
+    ("eight rings at once", *(rings_at_once(n, 8, 8, NDR) for n in (MB, GB))),
+):
+    print(f"{name:20}{small / us:4.0f} µs {large / ms:7.1f} ms")
 
 # %% [markdown]
-# This has been timed ([ML Engineering Open
-# Book](https://github.com/stas00/ml-engineering)).  **Bus bandwidth** is
-# $2\frac{N-1}{N}\frac{n}{T}$, the rate that each link would carry if a ring did the
-# work.  A node of eight B200s reaches 723 GB/s with 1 GiB and 846 GB/s with 16 GiB.
-# Between nodes each device has 50 GB/s.  From that, predict *four* nodes.
+# Either way a slow link carries a $G$-th of what it did.  Two levels save start-ups,
+# and win the small tensor.  Rings at once keep all links busy together, and win the
+# large one.  Rule: *use all ports of a node, and each slow link sees a $G$-th.*
+#
+# This has been timed on eight B200s a node, where each device has 50 GB/s to the other
+# nodes ([ML Engineering Open Book](https://github.com/stas00/ml-engineering)).  **Bus
+# bandwidth** is $2\frac{N-1}{N}\frac{n}{T}$, the rate that each link would carry if one
+# ring did the work.  A node alone reaches 723 GB/s with 1 GiB and 846 GB/s with 16 GiB.
+# From these rates, predict *four* nodes.
 
 
 # %%
@@ -422,26 +452,25 @@ MEASURED = {1 * GiB: (723.3 * GB, 362.0 * GB), 16 * GiB: (845.7 * GB, 381.8 * GB
 for n, (one, four) in MEASURED.items():
     fast, slow = Link(0.0, one), Link(0.0, 50 * GB)
     times = {
-        "two levels, one after the other": two_level(n, 4, 8, fast, slow),
-        "the slower level alone": max(ring(n, 8, fast), ring(n / 8, 4, slow)),
-        "flat ring over the slow links": ring(n, 32, slow),
+        "eight rings at once": rings_at_once(n, 4, 8, slow),
+        "two levels in sequence": two_level(n, 4, 8, fast, slow),
+        "one flat ring": ring(n, 32, slow),
         "as fast as one node": ring(n, 32, fast),
     }
     print(f"{n / GiB:.0f} GiB on 32 devices, measured {four / GB:.0f} GB/s")
     for name, T in times.items():
         rate = bus_bandwidth(n, T, 32)
-        print(f"   {name:32}{rate / GB:4.0f} GB/s, error {rate / four - 1:+.0%}")
+        print(f"   {name:23}{rate / GB:4.0f} GB/s, error {rate / four - 1:+.0%}")
 
 # %% [markdown]
-# Two levels in sequence come nearest, 13 % low.  Libraries send in pieces, so that the
-# levels overlap in part, and the truth lies between the first line and the second.  The
-# links differ 14 to 17 times, and the rates only about twice.
+# The clock decides one thing: all eight ports of a node carry the sum, for one flat
+# ring is seven times too slow.  Which of the two plans ran it cannot tell: one is 13 %
+# below, one 5 to 10 % above.
 #
 # ## Everyone to everyone
 #
 # Layers of experts (chapter 5) need another collective.  In an **AllToAll** each device
-# has a different parcel for every other device.  Nothing is summed on the way, and here
-# each device really talks to all.
+# has a different parcel for every other device.  Here each really talks to all.
 #
 # Let each device hold $n$ bytes, an $N$-th of them for each device, itself included.
 # It then sends $N-1$ parcels of $n/N$.  But receivers need not get equal shares.  If
@@ -450,10 +479,8 @@ for n, (one, four) in MEASURED.items():
 # $$ T = (N-1)\,\alpha + s\,\frac{N-1}{N}\,\frac{n}{\beta}. $$
 #
 # Play it for 4,096 tokens of 4,096 bytes each, on 8 devices with 8 experts each.  Each
-# token picks an expert, and expert 0 is picked more often than others.  Every device
-# sends its seven parcels in turn.  A receiver takes one parcel at a time, and a sender
-# that finds it busy stands in a queue.  A clock of events runs it (simpy), and nothing
-# in the play knows $s$.
+# token picks an expert, and expert 0 more often than others.  A receiver takes one
+# parcel at a time, and a sender that finds it busy stands in a queue.
 
 
 # %%
@@ -507,10 +534,10 @@ print("                                    | error of a prediction by")
 print("share of expert 0   s      played   |  hottest  mean receiver")
 for hot, some in runs.items():
     s, T = np.mean(some, axis=0)
-    half = estimate([t for _, t in some])[1]
+    margin = estimate([t for _, t in some])[1]
     errors = [all_to_all(n, 8, NDR, skew) / T - 1 for skew in (s, 1.0)]
     cells = "{:+8.0%} {:+14.0%}".format(*errors)
-    print(f"{hot:12.1%} {s:10.2f} {T / us:6.0f} ± {half / us:.0f} µs |{cells}")
+    print(f"{hot:12.1%} {s:10.2f} {T / us:6.0f} ± {margin / us:.0f} µs |{cells}")
 
 # %%
 #| label: fig-skew
@@ -528,10 +555,9 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# When three tokens in ten pick one expert, everybody's time doubles.  The law is good
-# where one receiver is clearly the hottest, for its port is then never idle.  It is low
-# at the left, where queues form at one receiver while another waits.  Rule: *price an
-# AllToAll by its hottest receiver, not by its mean.*
+# When three tokens in ten pick one expert, everybody's time doubles.  The law is low at
+# the left, where no receiver is clearly the hottest and several have queues.  Rule:
+# *price an AllToAll by its hottest receiver, not by its mean.*
 #
 # ## Against other clocks
 #
@@ -557,15 +583,15 @@ H100 = {
 }
 
 # %% [markdown]
-# Two devices take two rounds, so a fitted start-up of $a$ seconds says $\alpha = a/2$.
-# The ring's law then gives eight devices 14 rounds, or $7a$.  But is $a$ really paid in
-# each round?  A library's call costs some tens of microseconds before the first byte
-# moves, and a hop inside a switch only a few.  If $a$ is the *call*, it is paid once:
+# A fit to two devices gives the time of a whole call: $a$ to start, and a rate.  The
+# ring's law sees two rounds in it, so it must read $\alpha = a/2$.  For eight devices
+# it then pays 14 start-ups, $7a$ in all.  But $a$ may be the library's work before its
+# first byte moves.  Then it is paid once, whatever $N$:
 #
 # $$ T = a + 2\,\frac{N-1}{N}\,\frac{n}{\beta}. $$
 #
-# We wrote this down after the ring's law had failed.  But it has a reason, and no
-# number in it is fitted to four or eight devices.
+# We wrote this down after the ring's law had failed.  But no number in it is fitted to
+# four or eight devices.
 
 
 # %%
@@ -573,91 +599,28 @@ def called_once(n, N, call):
     return call.alpha + 2 * (N - 1) / N * n / call.beta
 
 
-print("mean error            ring  call once  as with 2  N/2 times")
+print("mean error       a fitted    ring  call once  as with 2")
 for machine, times in (("A100", A100), ("H100", H100)):
     measured = {N: (np.array(n) * MiB, np.array(T) * us) for N, (n, T) in times.items()}
-    call = fit_link(*measured[2])
+    call = fit_link(*measured[2])  # least squares of the relative errors
     hop = Link(call.alpha / 2, call.beta)
     for N in (4, 8):
         n, T = measured[N]
-        two = call.time(n)
-        guesses = np.array([ring(n, N, hop), called_once(n, N, call), two, N / 2 * two])
-        errors = abs(guesses / T - 1).mean(axis=1)
-        print(
-            f"{machine}, {N} devices",
-            "{:9.0%} {:9.0%} {:10.0%} {:10.0%}".format(*errors),
-        )
+        guesses = np.array([ring(n, N, hop), called_once(n, N, call), call.time(n)])
+        cells = "{:8.0%} {:10.0%} {:10.0%}".format(*abs(guesses / T - 1).mean(axis=1))
+        print(f"{machine}, {N} devices {call.alpha / us:6.0f} µs{cells}")
 
 # %% [markdown]
-# The ring's *bytes* hold, and its *rounds* do not.  Inside a node a start-up for every
-# hop overstates the time several times over.  Pay the call once there, and keep the
-# rounds for hops that cross a network.
-#
-# ### Your own machine
-#
-# Processes can sum here, too, over gloo, a library of collectives for CPUs, or over
-# NCCL where each has a GPU.  Time two processes up to 16 MB, in their quietest of nine
-# runs.  Then predict the largest case of all, *four* processes with 64 MB.
-#
-# The ring gives each process a link of its own.  Here cores do the copying, and
-# processes that outnumber them take turns.  So we say it in advance: if $p$ processes
-# share $c < p$ cores, each link runs at $c/p$ of its rate.
-
-
-# %%
-def clock(rank, N, sizes, repeats):
-    """Seconds of an AllReduce: a row for each repeat, a column for each size."""
-    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    x = torch.zeros(16_000_000, device=device)
-    seconds = np.empty((repeats + 1, len(sizes)))
-    for row, column in np.ndindex(seconds.shape):
-        dist.barrier()
-        start = time.perf_counter()
-        dist.all_reduce(x[: int(sizes[column]) // 4])
-        x[0].item()  # wait, on a GPU too
-        seconds[row, column] = time.perf_counter() - start
-    return seconds[1:]  # the first pass warms up
-
-
-def crowding(processes_here):
-    """How many processes share a core, at least one."""
-    if torch.cuda.device_count() >= processes_here:
-        return 1.0
-    return max(1.0, processes_here / os.cpu_count())
-
-
-# %%
-#| tags: [nbval-ignore-output]
-sizes = np.array([4, 16, 64, 4_000, 8_000, 16_000]) * KB
-largest = 64 * MB
-two = np.max(processes.run(clock, 2, sizes, 9), axis=0).min(axis=0)
-four = np.max(processes.run(clock, 4, [largest], 5), axis=0).min()
-pair = fit_link(sizes, two)
-own = Link(pair.alpha / 2, pair.beta)
-turns = crowding(4) / crowding(2)
-slope, height = np.polyfit(np.log(sizes), np.log(two), 1)
-guesses = {
-    "ring, cores shared": ring(largest, 4, Link(own.alpha * turns, own.beta / turns)),
-    "ring, a link each": ring(largest, 4, own),
-    "as with two processes": pair.time(largest),
-    "power law of the sizes": np.exp(height + slope * np.log(largest)),
-}
-print(f"4 processes on {os.cpu_count()} cores, 64 MB: measured {four / ms:.0f} ms")
-for name, T in guesses.items():
-    print(f"   {name:23}{T / ms:6.0f} ms, error {T / four - 1:+.0%}")
-print("nearest:", min(guesses, key=lambda name: abs(np.log(guesses[name] / four))))
-
-# %% [markdown]
-# Does the shared rate come nearest on your machine?  Where each process has a core or a
-# GPU, the first two lines agree.  Where they share, the second line leaves the turns
-# out, and its error shows their price.
+# The ring's *bytes* hold, and its *rounds* do not.  Inside a node, pay the call once.
+# Across a network we keep the rounds, because each hop has a real latency.  That is an
+# argument, for no clock in this chapter has tested $2(N-1)\alpha$.
 #
 # ## Hiding the sum
 #
 # Nothing forces the sum to wait.  The backward pass finishes the last layer's gradient
-# first, and that can leave while earlier layers still compute.  **Bucket fusion**
-# copies the gradients of some layers into one buffer, the bucket, and sums it in one
-# call.  **Exposed communication** is what still runs when the backward pass has ended.
+# first, and that can leave while earlier layers still compute.  **Bucket fusion** sums
+# the gradients of some layers, the bucket, in one call.  **Exposed communication** is
+# what still runs when the backward pass has ended.
 
 
 # %%
@@ -672,102 +635,120 @@ def overlap(compute, send):
     return starts, free - ready[-1]
 
 
+# %% [markdown]
+# Let the backward pass take $T_\text{back}$ and the sum's bytes $T_\text{bytes}$, and
+# cut both into $b$ buckets.  Each bucket also pays the ring's start-ups,
+# $\sigma = 2(N-1)\alpha$, so its sum takes $m = \sigma + T_\text{bytes}/b$.  The last
+# bucket is sent when the pass is over.  Each one before it falls behind by what its sum
+# takes longer than its share of the pass:
+#
+# $$ T_\text{exposed} =
+#    m + (b-1)\,\max\left(0,\; m - \frac{T_\text{back}}{b}\right). $$
+
+
+# %%
+def exposed(b, T_back, T_bytes, sigma):
+    m = sigma + T_bytes / b
+    return m + (b - 1) * np.maximum(0, m - T_back / b)
+
+
+whole = ring(M, 64, NDR)
+sigma = ring(0.0, 64, NDR)
+left = exposed(80, 2 * whole, whole - sigma, sigma)
+print(f"Of {whole:.2f} s remain {left:.2f} s.  You guessed {guess_visible:g} s.")
+
+# %% [markdown]
+# Nearly all is hidden, and never all: the last bucket has nothing left to hide behind.
+
+
 # %%
 #| label: fig-buckets
 #| fig-cap: "A backward pass and its sums. Right of the dashed line is exposed."
-#| fig-alt: "All of the sum sticks out with 1 bucket, a quarter with 4, little with 16."
+#| fig-alt: "Left, a long pass: less sticks out with more buckets. Right, half remains."
 # @title What it draws
-backward = 2 * ring(M, 64, NDR)
-fig, axes = plt.subplots(3, 1, figsize=(6.4, 3.9), sharex=True)
-for ax, k in zip(axes, (1, 4, 16), strict=True):
-    share = backward / k
-    send = ring(M / k, 64, NDR)
-    starts, late = overlap([share] * k, [send] * k)
-    parts = [(i * share, share) for i in range(k)]
-    sums = [(start, send) for start in starts]
+fig, axes = plt.subplots(3, 2, figsize=(6.4, 4.4), sharex="col", sharey=True)
+for (row, column), ax in np.ndenumerate(axes):
+    b = (1, 4, 16)[row]
+    backward = (2 * whole, whole / 2)[column]
+    send = ring(M / b, 64, NDR)
+    starts, late = overlap([backward / b] * b, [send] * b)
+    parts = [(i * backward / b, backward / b) for i in range(b)]
     ax.broken_barh(parts, (1.1, 0.8), fc="C0", ec="w")
+    sums = [(start, send) for start in starts]
     ax.broken_barh(sums, (0.1, 0.8), fc="C1", ec="w", hatch="//")
     ax.axvline(backward, c="k", ls="--", lw=1)
     ax.set(yticks=[0.5, 1.5], yticklabels=["sums", "backward"], ylim=(0, 2))
-    ax.set_title(f"{k} bucket{'s' * (k > 1)}: {late:.2f} s exposed", loc="right")
+    ax.set_title(f"{b} bucket{'s' * (b > 1)}: {late:.2f} s exposed", loc="right")
     ax.grid(False)
-axes[-1].set_xlabel("time (s)")
+axes[-1, 0].set_xlabel("time (s), long pass")
+axes[-1, 1].set_xlabel("time (s), short pass")
 plt.show()
 
 # %% [markdown]
-# Let the backward pass take $T_\text{back}$ and the sum's bytes $T_\text{bytes}$, and
-# cut both into $k$ buckets.  Each bucket also pays the ring's start-ups,
-# $\sigma = 2(N-1)\alpha$, so its sum takes $m = \sigma + T_\text{bytes}/k$.  The last
-# bucket has nothing left to hide behind.  Each one before it falls behind by what its
-# sum takes longer than its share of the pass:
+# How small should a bucket be?  That depends on the pass.
 #
-# $$ T_\text{exposed} =
-#    m + (k-1)\,\max\left(0,\; m - \frac{T_\text{back}}{k}\right). $$
+# - In a *long* pass the sums keep up while $m \le T_\text{back}/b$, which means
+#   $b\,\sigma \le T_\text{back} - T_\text{bytes}$.  So far, smaller buckets are better.
+# - In a *short* pass, with $T_\text{back} < T_\text{bytes}$, every bucket falls behind.
+#   Multiply the law out, and choose the $b$ at which its last two terms are equal:
 #
-# Play it with layers that are not alike.  Each of 80 layers takes a time of its own,
-# and each sum varies.  The embedding, which comes last, has gradients but hardly any
-# work.  Take a long backward pass, twice the sum, and a short one, half the sum.
+# $$ T_\text{exposed} = T_\text{bytes} - T_\text{back} + b\,\sigma
+#      + \frac{T_\text{back}}{b}, \qquad b = \sqrt{T_\text{back}/\sigma}. $$
+#
+# Play both with 80 layers.  Each takes a time of its own, its gradient is cut in up to
+# 70 pieces, and the time of each sum varies.
 
 
 # %%
-def exposed(k, T_back, T_bytes, sigma):
-    m = sigma + T_bytes / k
-    return m + (k - 1) * np.maximum(0, m - T_back / k)
-
-
-def played_exposed(k, T_back, rng):
+def played_exposed(b, T_back, rng):
     layers = rng.gamma(25, T_back / 80 / 25, 80)
-    n = np.full(80, M / 80)
-    n[-1] += 32_000 * 8192 * 2  # the embedding, two bytes a value
-    compute = [part.sum() for part in np.split(layers, k)]
-    send = [rng.gamma(25, ring(part.sum(), 64, NDR) / 25) for part in np.split(n, k)]
+    pieces = np.repeat(layers / 70, 70)  # 5,600 in all, of 25 MB
+    compute = pieces.reshape(b, -1).sum(axis=1)
+    send = rng.gamma(25, ring(M / b, 64, NDR) / 25, b)
     return overlap(compute, send)[1]
 
 
-# %%
-whole = ring(M, 64, NDR)
-sigma = ring(0.0, 64, NDR)
 rng = np.random.default_rng(6)
-print("                                    | exposed, predicted by")
-print("backward  buckets   played exposed  |   law    all hides  none hides")
+print("                                          |  exposed, predicted (ms)")
+print("backward  buckets      size  played (ms)  |    law  without σ  all hides")
 for T_back in (2 * whole, whole / 2):
-    for k in (1, 4, 16, 80):
-        mean, half = estimate([played_exposed(k, T_back, rng) for _ in range(200)])
-        law = exposed(k, T_back, whole - sigma, sigma)
-        played = f"{T_back:6.1f} s {k:7} {mean:10.3f} ± {half:.3f} s"
-        hides = max(0.0, whole - T_back)
-        print(f"{played} |{law:6.3f} s {hides:8.2f} s {whole:9.2f} s")
-
-mean, _ = estimate([played_exposed(80, 2 * whole, rng) for _ in range(200)])
-print(f"\nLong pass, 80 buckets: {mean:.2f} s.  You guessed {guess_visible:g} s.")
+    for b in (1, 16, 80, 800, 5600):
+        mean, margin = estimate([played_exposed(b, T_back, rng) for _ in range(100)])
+        law = exposed(b, T_back, whole - sigma, sigma) / ms
+        free = exposed(b, T_back, whole - sigma, 0.0) / ms
+        hides = max(0.0, whole - T_back) / ms
+        played = f"{mean / ms:7.1f} ± {margin / ms:4.1f}"
+        case = f"{T_back:6.1f} s {b:8} {M / b / GB:7.3f} GB"
+        print(f"{case} {played} | {law:6.1f} {free:10.1f} {hides:10.1f}")
+print(f"rule for the short pass: {np.sqrt(whole / 2 / sigma):.0f} buckets")
 
 # %% [markdown]
-# One bucket a layer hides nearly all of the sum behind the long pass, and never all.
-# The law is low at 80 buckets: the embedding makes the last bucket a third larger than
-# its share, and *that* bucket decides what remains.
-#
-# How small may a bucket be?  Below $N\alpha\beta$, 4.8 MB here, start-ups outweigh
-# bytes, and more cutting only adds to $k\sigma$.  PyTorch's default of 25 MB is five
-# times that.  Rule: *make buckets a few times $N\alpha\beta$, for the last one always
-# shows.*
+# Only the law with its start-ups follows the last row of each pass.  These are buckets
+# of 25 MB, as PyTorch cuts them (arXiv 2006.15704).  They suit the long pass, and cost
+# the short one a second.  Rule: *a long pass forgives small buckets, a short one does
+# not.*
 #
 # ## Shrinking the sum
 #
-# A *codec* packs a message into $r$ times fewer bytes, in time $T_\text{codec}$.  It
-# shortens a step if it takes less than it saves:
-#
-# $$ T_\text{codec} < \left(1-\frac1r\right)\frac{n}{\beta}. $$
-#
-# Only bytes shrink.  The start-up stays, and our message of 4 KB is nearly all
-# start-up.  Published messages between two H100 machines (vidur again) put that to the
-# test.  Fit middling sizes.  Then predict the gain from shrinking a smaller and a
-# larger message, and from merging 31 messages into one.
+# A *codec* packs a message into $r$ times fewer bytes, in time $T_\text{codec}$.  How
+# much sooner does the message arrive?
 
 # %%
 small = NDR.time(4 * KB) / NDR.time(4 * KB / 8)
 print(f"4 KB sent as 512 B: {small:.2f} times sooner.")
 print(f"You guessed {guess_small:g} times.")
 
+# %% [markdown]
+# Only bytes shrink, and our message of 4 KB is nearly all start-up.  So a codec pays
+# only if it takes less than the bytes that it saves:
+#
+# $$ T_\text{codec} < \left(1-\frac1r\right)\frac{n}{\beta}. $$
+#
+# Messages between two H100 machines have been timed (vidur again).  Fit middling sizes,
+# and predict what shrinking or merging others gains.  The 31 messages count as 31 times
+# the 19 µs of one.
+
+# %%
 sizes = np.array([0.0645, 0.0957, 0.229, 3.09, 7.34, 11.3]) * MiB
 wire = fit_link(sizes, np.array([20, 21, 27, 104, 233, 343]) * us)
 cases = {  # times before and after (µs); how many messages, MiB before and after
@@ -775,27 +756,33 @@ cases = {  # times before and after (µs); how many messages, MiB before and aft
     "shrink 44 MB to 5 MB": (1224, 150, 1, 41.5, 4.75),
     "merge 31 of 43 KB": (31 * 19, 67, 31, 0.041, 1.28),
 }
-print("\ntimes sooner              measured    law   by bytes")
+print("times sooner              measured    law   by bytes")
 for name, (before, after, count, big, little) in cases.items():
     law = count * wire.time(big * MiB) / wire.time(little * MiB)
     print(f"{name:24} {before / after:9.1f} {law:6.1f} {count * big / little:10.1f}")
 
 # %% [markdown]
+# The law is a quarter high on the merging, and the count by bytes sees no gain at all.
 # Rule: *merge what is small, compress what is large.*
 #
 # ### What was left out
 #
-# Most codecs lose something.  *Top-k* sends the $k$ largest entries of a gradient and
-# drops the rest.  **Error feedback** keeps the rest and adds it to the next gradient.
+# Most codecs lose something.  *Top-k* sends only a gradient's few largest entries.
+# **Error feedback** keeps the rest and adds it to the next gradient.
 # From gradient $g_t$ and what is held back, $e_t$ (with $e_0 = 0$), it sends $v_t$:
 #
 # $$ e_{t+1} = g_t + e_t - v_t \quad\Rightarrow\quad
 #    \sum_t v_t = \sum_t g_t - e_\text{end}. $$
 #
 # What is sent adds up to the true gradients but for one remainder: the error becomes a
-# delay.  Watch it in a real descent.  Eight workers fit 200 weights, each on data of
-# its own, and send 3 entries of 200.  An entry needs a value and its place, so
-# $r = 33$.
+# delay.  Watch a descent: eight workers fit 200 weights, each on data of its own, and
+# send 3 entries of 200.  We count the steps until 95 % of the loss above its least is
+# gone.
+#
+# An entry needs a value and its place, and the eight lists name different places.  So
+# they go round by an AllGather, and each worker receives $7 \cdot 6 = 42$ numbers.  A
+# ring's sum brings it $2 \cdot 7/8 \cdot 200 = 350$.  That makes $r = 8.3$, and half of
+# it with twice the workers.
 
 
 # %%
@@ -811,14 +798,14 @@ def task(seed):
 
 
 # %%
-def top(x, k):
-    """Keep each row's k largest entries; the rest becomes zero."""
-    least = np.sort(np.abs(x), axis=1)[:, -k][:, None]
+def top(x, keep):
+    """Keep each row's `keep` largest entries; the rest becomes zero."""
+    least = np.sort(np.abs(x), axis=1)[:, -keep][:, None]
     return np.where(np.abs(x) >= least, x, 0.0)
 
 
-def steps_needed(A, b, k, feedback, most=300):
-    """Steps until 95 % of the excess loss is gone, or the most that we wait for."""
+def steps_needed(A, b, keep, feedback, most=300):
+    """Steps until 95 % of the loss above its least is gone, or the most we wait."""
     H = A.mean(0)
     best = np.linalg.solve(H, b.mean(0))
     w, e = np.zeros(200), np.zeros((8, 200))
@@ -826,7 +813,7 @@ def steps_needed(A, b, k, feedback, most=300):
         if (w - best) @ H @ (w - best) < 0.05 * (best @ H @ best):
             return step
         g = A @ w - b
-        v = top(g + e, k)
+        v = top(g + e, keep)
         e = feedback * (g + e - v)
         w = w - 0.02 * v.mean(0)
     return most
@@ -837,37 +824,37 @@ tasks = [task(seed) for seed in range(8)]
 exact = np.array([steps_needed(*problem, 200, True) for problem in tasks])
 kept = np.array([steps_needed(*problem, 3, True) for problem in tasks])
 lost = np.array([steps_needed(*problem, 3, False) for problem in tasks])
-more, half = estimate(kept / exact)
+more, margin = estimate(kept / exact)
 print(f"all entries sent        {exact.mean():.0f} steps")
-print(f"top 3, with feedback    {more:.2f} ± {half:.2f} times as many (paired)")
+print(f"top 3, with feedback    {more:.2f} ± {margin:.2f} times as many (paired)")
 print(f"top 3, without          not there after 300 in {(lost == 300).sum()} of 8 runs")
-print("\nlink    exchange     step   whole run, top 3 against all")
+
+r = 200 / (8 * 3)
+work, codec = 300 * ms, 10 * ms
+print("\nlink   exchange   codec may take   step    whole run, top 3 against all")
 for link, send in (("slow", 200 * ms), ("fast", 30 * ms)):
-    step = (300 * ms + send / 33 + 10 * ms) / (300 * ms + send)
-    run = f"{more * step - 1:+.0%} ± {half * step:.0%}"
-    print(f"{link:6} {send / ms:5.0f} ms    {step - 1:+6.0%}    {run}")
+    budget = (1 - 1 / r) * send
+    step = (work + send / r + codec) / (work + send)
+    run = f"{more * step - 1:+.0%} ± {margin * step:.0%}"
+    ends = f"{send / ms:5.0f} ms {budget / ms:13.0f} ms {step - 1:+8.0%}    {run}"
+    print(f"{link:6}{ends}")
 
 # %% [markdown]
 # A worker's largest entries are mostly its own data's pull, which cancels in the sum.
 # What all agree on is smaller, and hardly goes out.  Feedback repairs the sum, and its
-# delay costs some steps.  The last table takes steps of 300 ms computing and a codec of
-# 10 ms.  On the fast link each step is shorter and the *run is longer*.  Judged by
-# bytes or by step time, that codec would be called a success.
+# delay costs some steps.
+#
+# The last table assumes steps that compute for 300 ms, and a codec of 10 ms.  Each step
+# is shorter on both links.  Yet on the fast link the *run is longer*.  Judged by bytes
+# or by step time, that codec would be called a success.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
 # The gradient: Llama 2 70B (arXiv 2307.09288) in BF16.  Start-ups: the book's 1.5 µs
 # for InfiniBand, 0.5 µs for NVLink.  Tree and butterfly: Thakur, Rabenseifner and
-# Gropp, 2005.  Two trees: Sanders, Speck and Träff, 2009.  Buckets: arXiv 2006.15704.
-# Error feedback: arXiv 1901.09847.  B200: network/README.md of the named book.  A100
-# and H100: vidur at 7d47513.
-#
-# The book's ring and tree take as long as ours.  It counts one direction of its server,
-# and no start-ups of NVLink in two levels (8.28 ms).  It assumes 10 % more steps for a
-# codec; we count them.
-#
-# Played times vary as gamma variables with a deviation of a fifth.  What the text says
-# held under twenty other seeds.
+# Gropp, 2005.  Error feedback: arXiv 1901.09847.  B200: network/README.md of the named
+# book.  A100, H100: vidur at 7d47513.  The book assumes 10 % more steps for a codec; we
+# count them.
 #
 # </details>
 #
@@ -877,8 +864,8 @@ for link, send in (("slow", 200 * ms), ("fast", 30 * ms)):
 #
 #    <details><summary>Answer</summary>
 #
-#    Every chunk passes over that cable and each round waits for it, so not by a 64th.
-#    The even ring already loses a sixth to waiting, or it would be twice.
+#    Every device waits for that cable, so by the law it is twice.  But the even ring
+#    already takes a sixth longer than its law, and the slow cable hides that jitter.
 #
 #    ```python
 #    rng = np.random.default_rng(6)
@@ -918,43 +905,13 @@ for link, send in (("slow", 200 * ms), ("fast", 30 * ms)):
 #
 #    </details>
 #
-# 3. Write the butterfly's plan.  Does everybody end with the sum, and in what time?
+# 3. A switch that adds needs each device to send its tensor once.  Eight H100s on links
+#    of 450 GB/s show a bus bandwidth of 480 GB/s
+#    ([nccl-tests](https://github.com/NVIDIA/nccl-tests/issues/212)).  And the bound?
 #
 #    <details><summary>Answer</summary>
 #
-#    The partner at distance $d$ is the device whose number differs in one binary digit.
-#    `play` checks the sums.  The ring needed 271 µs.
-#
-#    ```python
-#    def butterfly_plan(N):
-#        device = np.arange(N)
-#        near_to_far = [2**k for k in range(int(np.log2(N)))]
-#        for d in reversed(near_to_far):
-#            first = (device ^ d) // d * d  # of the chunks that the partner keeps
-#            yield device, device ^ d, first[:, None] + np.arange(d), True
-#        for d in near_to_far:
-#            first = device // d * d
-#            yield device, device ^ d, first[:, None] + np.arange(d), False
-#
-#    rng = np.random.default_rng(6)
-#    runs = [play(butterfly_plan(64), MB, 64, rng) for _ in range(20)]
-#    print(f"1 MB: {np.mean(runs) / us:.0f} µs")
-#    ```
-#
-#    ```text
-#    1 MB: 74 µs
-#    ```
-#
-#    </details>
-#
-# 4. A switch that adds needs each device to send its tensor once.  Eight H100s on links
-#    of 450 GB/s show a bus bandwidth of 480 GB/s that way
-#    ([nccl-tests](https://github.com/NVIDIA/nccl-tests/issues/212)), and about 370 with
-#    a ring.  What of the bound?
-#
-#    <details><summary>Answer</summary>
-#
-#    A bus bandwidth above the link's rate means a time below the bound.  The theorem's
+#    A bus bandwidth above the link's rate means a time below the bound: the theorem's
 #    condition fails.  **In-network reduction** is a sum that the switch computes, and
 #    the switch is not one of the $N$.  One crossing could show at most this:
 #
@@ -972,12 +929,12 @@ for link, send in (("slow", 200 * ms), ("fast", 30 * ms)):
 # > **Takeaways.**
 # >
 # > - A large sum costs two crossings of your own link, $2n/\beta$, however many share
-# >   it.  A small one costs start-ups: $2N$ in a ring, $2\log_2 N$ in a tree.
+# >   it.  A small one costs start-ups: by law $2N$ in a ring, $2\log_2 N$ in a tree.
 # > - No devices that add by themselves can send less than the ring.
-# > - Add up on the fast links first; price an AllToAll by its hottest receiver.
-# > - Send buckets behind the backward pass; the last one always shows.
+# > - Use all ports of a node; price an AllToAll by its hottest receiver.
+# > - The last bucket always shows, and a short pass does not forgive small ones.
 # > - Merge what is small, compress what is large, and judge by the whole run.
-#
+
 # > **Chapter connection.** Every sum here waited for its last member.  At 64 devices
 # > that is a delay.  At thousands some member is always about to fail, and chapter 7
 # > asks how a job of that size finishes at all.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from played import answers_run, played
 
-from mlsyscore import collectives
+from mlsyscore import collectives, hierarchy
 from mlsyscore.catalog import NDR, NVLINK4
 
 STEM = "06_collective_communication"
@@ -49,6 +49,13 @@ def test_two_levels_are_the_package_s_three_phases(nodes, G):
     ]
     across = collectives.ring_allreduce(SIZES / G, nodes, NDR)
     np.testing.assert_allclose(own, sum(inside) + across)
+
+
+@pytest.mark.parametrize("nodes", [2, 8, 9])
+def test_rings_at_once_are_the_package_s_rails_where_the_slow_links_bind(nodes):
+    own = played(STEM)["rings_at_once"](SIZES, nodes, 8, NDR)
+    law = hierarchy.rail_allreduce(SIZES, nodes, hierarchy.Node(8, NVLINK4, NDR))
+    np.testing.assert_allclose(own, law)
 
 
 @pytest.mark.parametrize(("back", "sent"), [(3.0, 1.0), (1.0, 3.0), (2.0, 2.0)])
