@@ -70,6 +70,42 @@ def fleet_step(N, T_compute, n, link, delay, hide):
     T_overlap = min(hide * T_compute / N, T_comm + T_sync)
     return step_time(T_compute, N, T_comm, T_sync, T_overlap)
 """,
+        "counts a machine's own delay too": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * sum(1 / i for i in range(1, N + 1))
+    T_overlap = min(hide * T_compute / N, T_comm + T_sync)
+    return T_compute / N + T_comm + T_sync - T_overlap
+""",
+        "ln N for the sum": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * math.log(N)
+    T_overlap = min(hide * T_compute / N, T_comm + T_sync)
+    return T_compute / N + T_comm + T_sync - T_overlap
+""",
+        "a share of all the computing hides": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    T_overlap = min(hide * T_compute, T_compute / N, T_comm + T_sync)
+    return T_compute / N + T_comm + T_sync - T_overlap
+""",
+        "whole seconds for each machine": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    T_overlap = min(hide * T_compute / N, T_comm + T_sync)
+    return T_compute // N + T_comm + T_sync - T_overlap
+""",
     },
     "binds": {
         "looks at the terms before the overlap": """
@@ -123,6 +159,27 @@ def binds(work, T_comm, T_sync, T_overlap):
     names = [name for name in parts if parts[name] == max(parts.values())]
     name = names[0] if len(names) == 1 else "none"
     return name, max(parts.values()) / sum(parts.values())
+""",
+        "lets exposed sending go below 0": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "communication": T_comm - T_overlap}
+    parts["coordination"] = T_sync
+    name = max(parts, key=parts.get)
+    return name, parts[name] / sum(parts.values())
+""",
+        "per cent": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "communication": max(T_comm - T_overlap, 0)}
+    parts["coordination"] = T_sync - max(T_overlap - T_comm, 0)
+    name = max(parts, key=parts.get)
+    return name, round(100 * parts[name] / sum(parts.values()))
+""",
+        "says both names in a tie": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "communication": max(T_comm - T_overlap, 0)}
+    parts["coordination"] = T_sync - max(T_overlap - T_comm, 0)
+    names = [name for name in parts if parts[name] == max(parts.values())]
+    return " and ".join(names), max(parts.values()) / sum(parts.values())
 """,
     },
     "fastest": {
@@ -186,6 +243,53 @@ def fastest(step, most):
     while N < most and step(N + 1) < step(N):
         N += 1
     return N
+""",
+        "remembers the times of the job before": """
+TIMES = {}
+
+
+def fastest(step, most):
+    def time(N):
+        if N not in TIMES:
+            TIMES[N] = step(N)
+        return TIMES[N]
+
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        if time(middle) > time(middle + 1):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+""",
+        "never looks at the ends": """
+def fastest(step, most):
+    low, high = min(2, most), max(most - 1, 1)
+    while low < high:
+        middle = (low + high) // 2
+        if step(middle) > step(middle + 1):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+""",
+        "the time, not the fleet": """
+def fastest(step, most):
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        if step(middle) > step(middle + 1):
+            low = middle + 1
+        else:
+            high = middle
+    return step(low)
+""",
+        "takes machines for divisible": """
+def fastest(step, most):
+    from scipy.optimize import minimize_scalar
+
+    return minimize_scalar(step, bounds=(1, most), method="bounded").x
 """,
     },
     "cheapest": {
@@ -268,6 +372,65 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
         raise ValueError("none")
     return best
 """,
+        "must end before the deadline": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        if lost * N < mtbf:
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            if T < deadline:
+                runs.append((price * N * T, N))
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[::-1]
+""",
+        "nothing where no fleet is in time": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        if lost * N < mtbf:
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            if T <= deadline:
+                runs.append((price * N * T, N))
+    if not runs:
+        return None
+    return min(runs)[::-1]
+""",
+        "pays for one machine": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        if lost * N < mtbf:
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            if T <= deadline:
+                runs.append((price * T, N))
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[::-1]
+""",
+        "a deadline for the work alone": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        if lost * N < mtbf:
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            if steps * step(N) <= deadline:
+                runs.append((price * N * T, N))
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[::-1]
+""",
+        "takes the cheapest, and hopes that it is in time": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        if lost * N < mtbf:
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            runs.append((price * N * T, N, T))
+    if not runs or min(runs)[2] > deadline:
+        raise ValueError("none")
+    return min(runs)[1::-1]
+""",
     },
     "first": {
         "a fleet lasts as long as its mean machine": """
@@ -288,11 +451,6 @@ def first_failures(N, mtbf, shape, runs, rng):
 def first_failures(N, mtbf, shape, runs, rng):
     return rng.exponential(mtbf, (runs, N)).min(axis=1)
 """,
-        "waits for the last": """
-def first_failures(N, mtbf, shape, runs, rng):
-    scale = mtbf / math.gamma(1 + 1 / shape)
-    return scale * rng.weibull(shape, (runs, N)).max(axis=1)
-""",
         "a generator of its own": """
 def first_failures(N, mtbf, shape, runs, rng):
     rng = np.random.default_rng()
@@ -303,12 +461,6 @@ def first_failures(N, mtbf, shape, runs, rng):
 def first_failures(N, mtbf, shape, runs, rng):
     scale = mtbf / math.gamma(1 + 1 / shape)
     return scale * rng.weibull(shape, (runs, N)).min(axis=0)
-""",
-        "a shuffled grid of quantiles": """
-def first_failures(N, mtbf, shape, runs, rng):
-    scale = mtbf / math.gamma(1 + 1 / shape)
-    u = (rng.permutation(runs) + 0.5) / runs
-    return scale * (-np.log(u) / N) ** (1 / shape)
 """,
         "a draw in each step of a grid": """
 def first_failures(N, mtbf, shape, runs, rng):
@@ -339,20 +491,6 @@ def first_failures(N, mtbf, shape, runs, rng):
     scale = mtbf / math.gamma(1 + 1 / shape)
     lives = np.random.default_rng(0).weibull(shape, (runs, N)).min(axis=1)
     return scale * rng.permutation(lives)
-""",
-        "the same lives for each seed, from another place": """
-def first_failures(N, mtbf, shape, runs, rng):
-    scale = mtbf / math.gamma(1 + 1 / shape)
-    lives = np.random.default_rng(0).weibull(shape, (runs, N)).min(axis=1)
-    return scale * np.roll(lives, rng.integers(runs)) * (1 + 1e-6 * rng.random())
-""",
-        "chance of its own, drawn once": """
-OWN = np.random.default_rng().integers(2**62)
-
-def first_failures(N, mtbf, shape, runs, rng):
-    rng = np.random.default_rng([OWN, rng.integers(2**62)])
-    scale = mtbf / math.gamma(1 + 1 / shape)
-    return scale * rng.weibull(shape, (runs, N)).min(axis=1)
 """,
         "one of a hundred seeds": """
 def first_failures(N, mtbf, shape, runs, rng):
@@ -413,23 +551,47 @@ def rack_failures(N, rack, mtbf, shared, runs, rng):
     rate = (N * (1 - shared) + -(-N // rack) * shared) / mtbf
     return np.sort(rng.exponential(1 / rate, runs))
 """,
+        "a rack more where all are full": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    rate = (N * (1 - shared) + (N // rack + 1) * shared) / mtbf
+    return rng.exponential(1 / rate, runs)
+""",
+        "rounds the number of racks": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    rate = (N * (1 - shared) + max(round(N / rack), 1) * shared) / mtbf
+    return rng.exponential(1 / rate, runs)
+""",
+        "own stops at the whole rate": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    rate = (N + math.ceil(N / rack) * shared) / mtbf
+    return rng.exponential(1 / rate, runs)
+""",
+        "chance of its own, drawn once": """
+OWN = np.random.default_rng().integers(2**62)
+
+
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    rng = np.random.default_rng([OWN, rng.integers(2**62)])
+    rate = (N * (1 - shared) + math.ceil(N / rack) * shared) / mtbf
+    return rng.exponential(1 / rate, runs)
+""",
     },
     "fit": {
         "least squares in seconds": """
 def fit_terms(N, T):
     from scipy.optimize import nnls
 
-    A = np.column_stack([predict(unit, N) for unit in np.eye(4)])
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
     return nnls(A, T)[0]
 """,
         "lets a time be negative": """
 def fit_terms(N, T):
-    A = np.column_stack([predict(unit, N) for unit in np.eye(4)])
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
     return np.linalg.lstsq(A / T[:, None], np.ones(len(T)), rcond=None)[0]
 """,
         "sets negative times to 0 afterwards": """
 def fit_terms(N, T):
-    A = np.column_stack([predict(unit, N) for unit in np.eye(4)])
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
     x = np.linalg.lstsq(A / T[:, None], np.ones(len(T)), rcond=None)[0]
     return np.maximum(x, 0)
 """,
@@ -438,18 +600,57 @@ def fit_terms(N, T):
     slope, constant = np.polyfit(1 / N, T, 1, w=1 / T)
     return np.array([slope + constant, max(constant, 0) / 2, 0.0, 0.0])
 """,
-        "takes all from the first and the last timing": """
-def fit_terms(N, T):
-    send = max(T[-1] - T[0] / N[-1], 0) / 2
-    return np.array([T[0], send, 0.0, 0.0])
-""",
         "one timing of each size": """
 def fit_terms(N, T):
     from scipy.optimize import nnls
 
     N, first = np.unique(N, return_index=True)
-    A = np.column_stack([predict(unit, N) for unit in np.eye(4)])
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
     return nnls(A / T[first, None], np.ones(len(N)))[0]
+""",
+        "a line through the smallest and the largest": """
+def fit_terms(N, T):
+    a, b = np.argmin(N), np.argmax(N)
+    w, c = np.polyfit(1 / N[[a, b]], T[[a, b]], 1)
+    return np.array([w + c, max(c, 0) / 2, 0.0, 0.0])
+""",
+        "the first four timings alone": """
+def fit_terms(N, T):
+    from scipy.optimize import nnls
+
+    N, T = N[:4], T[:4]
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
+    return nnls(A / T[:, None], np.ones(4))[0]
+""",
+        "takes the first timing for one machine's": """
+def fit_terms(N, T):
+    from scipy.optimize import nnls
+
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)[1:]])
+    rest = T - T[0] / N
+    return np.append(T[0], nnls(A / T[:, None], rest / T)[0])
+""",
+        "sends every byte twice, on one machine too": """
+def fit_terms(N, T):
+    from scipy.optimize import nnls
+
+    late = [sum(1 / i for i in range(2, n + 1)) for n in N]
+    A = np.column_stack([1 / N, 2 + 0 * N, 2 * (N - 1), late])
+    return nnls(A / T[:, None], np.ones(len(T)))[0]
+""",
+        "counts a machine's own delay too": """
+def fit_terms(N, T):
+    from scipy.optimize import nnls
+
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
+    A[:, 3] += 1
+    return nnls(A / T[:, None], np.ones(len(T)))[0]
+""",
+        "tidies the times to be above 0": """
+def fit_terms(N, T):
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
+    x = np.linalg.lstsq(A / T[:, None], np.ones(len(T)), rcond=None)[0]
+    return np.abs(x)
 """,
     },
 }
@@ -465,6 +666,37 @@ def fleet_step(N, T_compute, n, link, delay, hide):
     cover = hide * T_compute / N
     return (1 - hide) * T_compute / N + np.maximum(cover, ring + wait)
 """,
+        "by the digamma function, and an error of its own": """
+class NoFleet(ValueError):
+    pass
+
+
+def fleet_step(N, T_compute, n, link, delay, hide):
+    from scipy.special import digamma
+
+    if N < 1:
+        raise NoFleet(N)
+    if hide > 1 or hide < 0:
+        raise NoFleet(hide)
+    wait = delay * (digamma(N + 1) - digamma(2))
+    message = link.alpha + n / N / link.beta
+    talk = wait + 2 * (N - 1) * message
+    return np.array(T_compute / N + talk - min(talk, hide * T_compute / N))
+""",
+        "a thing that is called, in milliseconds": """
+class Step:
+    def __call__(self, N, T_compute, n, link, delay, hide):
+        if not (N >= 1 and 0 <= hide <= 1):
+            raise ValueError((N, hide))
+        work = T_compute / N / ms
+        talk = ring_allreduce(n, N, link) / ms
+        for late in range(2, N + 1):
+            talk += delay / ms / late
+        return (max(talk - hide * work, 0) + work) * ms
+
+
+fleet_step = Step()
+""",
     },
     "binds": {
         "a list, sorted": """
@@ -477,6 +709,34 @@ def binds(work, T_comm, T_sync, T_overlap):
     ]
     time, name = sorted(parts)[-1]
     return [name, np.float64(time) / step_time(work, 1, T_comm, T_sync, T_overlap)]
+""",
+        "pandas": """
+def binds(work, T_comm, T_sync, T_overlap):
+    import pandas as pd
+
+    step = work + T_comm + T_sync - T_overlap
+    waits = min(T_sync, step - work)
+    times = pd.Series([work, step - work - waits, waits])
+    names = ("compute", "communication", "coordination")
+    return names[times.idxmax()], times.max() / step
+""",
+        "fractions, and a tie by the last": """
+from collections import namedtuple
+from fractions import Fraction
+
+Verdict = namedtuple("Verdict", "name share")
+
+
+def binds(work, T_comm, T_sync, T_overlap):
+    work, T_comm, T_sync, left = map(Fraction, (work, T_comm, T_sync, T_overlap))
+    hidden = min(left, T_comm)
+    T_comm, T_sync = T_comm - hidden, T_sync - (left - hidden)
+    whole = work + T_comm + T_sync
+    if T_sync >= max(work, T_comm):
+        return Verdict("coordination", T_sync / whole)
+    if T_comm >= work:
+        return Verdict("communication", T_comm / whole)
+    return Verdict("compute", work / whole)
 """,
     },
     "fastest": {
@@ -511,6 +771,32 @@ def fastest(step, most):
 
     return search(1, most)
 """,
+        "doubles, and then steps back by halves": """
+import functools
+
+
+def fastest(step, most):
+    @functools.cache
+    def time(N):
+        return step(N) if N <= most else math.inf
+
+    N, stride = 1, 1 << most.bit_length()
+    while stride:
+        while time(N + stride) <= time(N + stride - 1) and N + stride <= most:
+            N += stride
+        stride //= 2
+    return np.int64(N)
+""",
+        "a golden section": """
+def fastest(step, most):
+    gold, low, high = (5**0.5 - 1) / 2, 1, most
+    while high - low > 6:
+        a = round(high - gold * (high - low))
+        b = round(low + gold * (high - low))
+        low, high = (low, b) if step(a) < step(b) else (a, high)
+    times = {N: step(N) for N in range(low, high + 1)}
+    return min(times, key=times.get)
+""",
     },
     "cheapest": {
         "a table, then its least": """
@@ -536,6 +822,25 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
             runs.append((N * T * price, N))
     return min(runs)[::-1]  # ValueError for none
 """,
+        "pandas, hours, and an error of its own": """
+class NoFleet(ValueError):
+    pass
+
+
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    import pandas as pd
+
+    runs = pd.DataFrame({"N": sizes}, dtype=float)
+    failures = runs.N * lost / mtbf
+    runs = runs[failures < 1]
+    work = np.array([step(int(N)) for N in runs.N]) * steps / hour
+    runs["T"] = work / (1 - failures[failures < 1].to_numpy())
+    runs = runs[runs["T"] <= deadline / hour * (1 + 1e-12)]
+    if runs.empty:
+        raise NoFleet(deadline)
+    dollars = runs.N * runs["T"] * hour * price
+    return runs.N[dollars.idxmin()], dollars.min()
+""",
     },
     "first": {
         "one draw for the whole fleet": """
@@ -551,6 +856,11 @@ def first_failures(N, mtbf, shape, runs, rng):
         u = 1 - rng.random(N)
         times.append(float(np.min(scale * (-np.log(u)) ** (1 / shape))))
     return np.array(times)
+""",
+        "exponential lives to a power": """
+def first_failures(N, mtbf, shape, runs, rng):
+    unit = rng.exponential(size=(N, runs)) ** (1 / shape)
+    return np.min(unit, axis=0) * (mtbf / math.gamma(1 + 1 / shape))
 """,
     },
     "racks": {
@@ -568,11 +878,23 @@ def rack_failures(N, rack, mtbf, shared, runs, rng):
     lives = np.minimum(own, power[:, rack_of])
     return lives.min(axis=1)
 """,
+        "rack by rack, a run at a time": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    racks = [min(rack, N - start) for start in range(0, N, rack)]
+    times = []
+    for _ in range(runs):
+        first = math.inf
+        for machines in racks:
+            rate = (machines * (1 - shared) + shared) / mtbf
+            first = min(first, rng.exponential() / rate)
+        times.append(first)
+    return times
+""",
     },
     "fit": {
         "every choice of terms at 0": """
 def fit_terms(N, T):
-    A = np.array([[predict(unit, n) / t for unit in np.eye(4)] for n, t in zip(N, T)])
+    A = np.array([timings.law_at(unit, N) / T for unit in np.eye(4)]).T
     best, least = None, np.inf
     for keep in range(1, 16):
         on = [i for i in range(4) if keep >> i & 1]
@@ -587,10 +909,28 @@ def fit_terms(N, T):
 def fit_terms(N, T):
     from scipy.optimize import lsq_linear
 
-    A = np.column_stack([predict(unit, N) for unit in np.eye(4)]) / T[:, None]
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)]) / T[:, None]
     size = np.linalg.norm(A, axis=0)
     x = lsq_linear(A / size, np.ones(len(T)), (0, np.inf), method="bvls").x
     return np.maximum(x, 0) / size
+""",
+        "a regression of scikit-learn": """
+def fit_terms(N, T):
+    from sklearn.linear_model import LinearRegression
+
+    A = np.array([timings.law_at(unit, N) / T for unit in np.eye(4)]).T
+    fit = LinearRegression(positive=True, fit_intercept=False)
+    return fit.fit(A, np.ones(len(T))).coef_
+""",
+        "its own law, in milliseconds": """
+def fit_terms(N, T):
+    from scipy.optimize import nnls
+
+    rows = []
+    for n, t in zip(N, T):
+        late = sum(1 / k for k in range(2, int(n) + 1))
+        rows.append([x * ms / t for x in (1 / n, 2 - 2 / n, 2 * n - 2, late)])
+    return tuple(x * ms for x in nnls(np.array(rows), np.ones(len(T)))[0])
 """,
     },
 }

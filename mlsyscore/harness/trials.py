@@ -2,14 +2,14 @@
 
 import math
 import threading
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..checks import close, number
 from ..units import Seconds
-from .answers import numbers, values
+from .answers import values
 
 _LOCK = threading.Lock()  # calls may come from several threads
 
@@ -85,11 +85,3 @@ def verdict(
     assert said == want, says
     slips = {100: "a share is expected, not per cent"} | dict(slips)
     close(f"{name}, {want}", part, share, "of the step", slips)
-
-
-def four(name: str, got: Iterable[Any]) -> Any:
-    """Return got as an array of four times; AssertionError for one below 0."""
-    terms = np.array(numbers(name, got, 4))
-    low = f"{name}: a time below 0, {terms.min():.4g} s; nnls keeps them above"
-    assert terms.min() >= -1e-9 * terms.max(), low
-    return terms
