@@ -79,15 +79,6 @@ def fleet_step(N, T_compute, n, link, delay, hide):
     T_overlap = min(hide * T_compute / N, T_comm + T_sync)
     return T_compute / N + T_comm + T_sync - T_overlap
 """,
-        "ln N for the sum": """
-def fleet_step(N, T_compute, n, link, delay, hide):
-    if N < 1 or not 0 <= hide <= 1:
-        raise ValueError("no such fleet")
-    T_comm = ring_allreduce(n, N, link)
-    T_sync = delay * math.log(N)
-    T_overlap = min(hide * T_compute / N, T_comm + T_sync)
-    return T_compute / N + T_comm + T_sync - T_overlap
-""",
         "a share of all the computing hides": """
 def fleet_step(N, T_compute, n, link, delay, hide):
     if N < 1 or not 0 <= hide <= 1:
@@ -105,6 +96,18 @@ def fleet_step(N, T_compute, n, link, delay, hide):
     T_sync = delay * sum(1 / i for i in range(2, N + 1))
     T_overlap = min(hide * T_compute / N, T_comm + T_sync)
     return T_compute // N + T_comm + T_sync - T_overlap
+""",
+        "the logarithm where the fleet is large": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError("no such fleet")
+    T_comm = ring_allreduce(n, N, link)
+    if N > 4:
+        T_sync = delay * (math.log(N) + 0.5772 + 1 / (2 * N) - 1)
+    else:
+        T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    T_overlap = min(hide * T_compute / N, T_comm + T_sync)
+    return T_compute / N + T_comm + T_sync - T_overlap
 """,
     },
     "binds": {
@@ -697,6 +700,27 @@ class Step:
 
 fleet_step = Step()
 """,
+        "pandas, and the package's law": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    import pandas as pd
+
+    if N < 1 or hide != min(max(hide, 0), 1):
+        raise ValueError
+    late = (1 / pd.Series(range(2, N + 1), dtype=float)).sum()
+    rest = pd.Series({"comm": ring_allreduce(n, N, link), "sync": late * delay})
+    hidden = min(rest.sum(), hide * T_compute / N)
+    return step_time(T_compute, N, rest["comm"], rest["sync"], hidden)
+""",
+        "torch, a tensor without dimensions": """
+def fleet_step(N, T_compute, n, link, delay, hide):
+    import torch
+
+    if N < 1 or not 0 <= hide <= 1:
+        raise ValueError
+    late = (1 / torch.arange(2, N + 1, dtype=torch.float64)).sum()
+    rest = ring_allreduce(n, N, link) + delay * late
+    return (1 - hide) * T_compute / N + torch.clamp(rest, min=hide * T_compute / N)
+""",
     },
     "binds": {
         "a list, sorted": """
@@ -737,6 +761,14 @@ def binds(work, T_comm, T_sync, T_overlap):
     if T_comm >= work:
         return Verdict("communication", T_comm / whole)
     return Verdict("compute", work / whole)
+""",
+        "numpy, and a word of numpy's": """
+def binds(work, T_comm, T_sync, T_overlap):
+    comm = np.clip(T_comm - T_overlap, 0, None)
+    sync = T_sync - np.clip(T_overlap - T_comm, 0, None)
+    times = np.array([work, comm, sync])
+    names = np.array(["compute", "communication", "coordination"])
+    return names[times.argmax()], times.max() / times.sum()
 """,
     },
     "fastest": {
@@ -797,6 +829,19 @@ def fastest(step, most):
     times = {N: step(N) for N in range(low, high + 1)}
     return min(times, key=times.get)
 """,
+        "the standard library's bisection": """
+def fastest(step, most):
+    import bisect
+
+    class Rises:
+        def __len__(self):
+            return most - 1
+
+        def __getitem__(self, i):
+            return step(i + 1) <= step(i + 2)
+
+    return 1 + bisect.bisect_left(Rises(), True)
+""",
     },
     "cheapest": {
         "a table, then its least": """
@@ -841,6 +886,34 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
     dollars = runs.N * runs["T"] * hour * price
     return runs.N[dollars.idxmin()], dollars.min()
 """,
+        "the package's law, an array": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    from mlsyscore.orchestration import interrupted_time
+
+    runs = []
+    for N in sizes:
+        try:
+            T = interrupted_time(steps * step(N), N / mtbf, lost)
+        except ValueError:
+            continue
+        if T <= deadline and math.isfinite(T):
+            runs.append((N * T * price, N))
+    if not runs:
+        raise ValueError("none in time")
+    return np.array(min(runs)[::-1])
+""",
+        "numpy, the values of a dict": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    N = np.array(sizes, float)
+    work = np.array([step(int(n)) for n in sizes]) * steps
+    with np.errstate(divide="ignore"):
+        T = np.where(lost * N < mtbf, work / (1 - lost * N / mtbf), np.inf)
+    dollars = np.where(T <= deadline, price * N * T, np.inf)
+    if np.isinf(dollars).all():
+        raise ValueError("none")
+    i = dollars.argmin()
+    return list({"N": sizes[i], "dollars": dollars[i]}.values())
+""",
     },
     "first": {
         "one draw for the whole fleet": """
@@ -861,6 +934,21 @@ def first_failures(N, mtbf, shape, runs, rng):
 def first_failures(N, mtbf, shape, runs, rng):
     unit = rng.exponential(size=(N, runs)) ** (1 / shape)
     return np.min(unit, axis=0) * (mtbf / math.gamma(1 + 1 / shape))
+""",
+        "scipy's law of life": """
+def first_failures(N, mtbf, shape, runs, rng):
+    from scipy.stats import weibull_min
+
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    lives = weibull_min.rvs(shape, scale=scale, size=(runs, N), random_state=rng)
+    return lives.min(axis=1)
+""",
+        "a tensor": """
+def first_failures(N, mtbf, shape, runs, rng):
+    import torch
+
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return scale * torch.as_tensor(rng.weibull(shape, (runs, N))).min(dim=1).values
 """,
     },
     "racks": {
@@ -889,6 +977,14 @@ def rack_failures(N, rack, mtbf, shared, runs, rng):
             first = min(first, rng.exponential() / rate)
         times.append(first)
     return times
+""",
+        "by the inverse of the law": """
+def rack_failures(N, rack, mtbf, shared, runs, rng):
+    racks = len(range(0, N, rack))
+    with np.errstate(divide="ignore"):
+        own = -np.log1p(-rng.random((runs, N))) * mtbf / np.float64(1 - shared)
+        power = -np.log1p(-rng.random((runs, racks))) * mtbf / np.float64(shared)
+    return np.minimum(own.min(1), power.min(1))
 """,
     },
     "fit": {
@@ -931,6 +1027,23 @@ def fit_terms(N, T):
         late = sum(1 / k for k in range(2, int(n) + 1))
         rows.append([x * ms / t for x in (1 / n, 2 - 2 / n, 2 * n - 2, late)])
     return tuple(x * ms for x in nnls(np.array(rows), np.ones(len(T)))[0])
+""",
+        "a search along the slope": """
+def fit_terms(N, T):
+    from scipy.optimize import minimize
+
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)]) / T[:, None]
+    size = np.linalg.norm(A, axis=0)
+    A = A / size
+    x = minimize(
+        lambda x: np.sum((A @ x - 1) ** 2),
+        np.ones(4),
+        jac=lambda x: 2 * A.T @ (A @ x - 1),
+        bounds=[(0, None)] * 4,
+        method="L-BFGS-B",
+        options={"maxiter": 10_000, "ftol": 1e-16, "gtol": 1e-12},
+    ).x
+    return x / size
 """,
     },
 }
