@@ -66,7 +66,7 @@ guess_up = 0.9  # a probability
 
 # %%
 #| label: fig-clock
-#| fig-cap: "One step of eight machines, drawn by chance.  Brackets: terms of the law."
+#| fig-cap: "An invented step of eight machines.  Brackets: terms of the law."
 #| fig-alt: "Eight bars: compute of uneven length, then waiting, then communication."
 # @title What it draws
 rng = np.random.default_rng(4)
@@ -107,8 +107,8 @@ plt.show()
 # > T_\text{sync}$.  It hides behind computing, so $T_\text{overlap} \le
 # > T_\text{compute}/N$.
 #
-# The law is bookkeeping for a step in which no machine is down. It becomes useful where
-# we know how each term depends on $N$.
+# The law is bookkeeping for a step in which no machine is down.  It becomes useful
+# where we know how each term depends on $N$.
 
 
 # %%
@@ -155,8 +155,8 @@ print(f"you guessed {guess:g} s, {now / guess:.2f} times as fast")
 # at most $1 + 1/\rho$ times as fast.*
 #
 # Our $\rho$ is extreme, because 1.2 s is little time.  An A100 at its peak works on
-# only 357 tokens in it, where a *token* is a piece of a word.  Try it asks how many
-# tokens would balance the bytes.
+# only 357 *tokens* in it, pieces of words.  Try it asks how many would balance the
+# bytes.
 #
 # The **coordination tax** is the share of a step that is not computing.  Despite its
 # name it counts communication too.  A fleet whose tax is more than half is
@@ -454,8 +454,8 @@ for N in (8, 64, 512):
 # gap to its own pace grows with the fleet.  So the sum *is* a barrier, although nobody
 # wrote one: every sum needs a chunk from everybody.
 #
-# Exponential delays were an assumption. Take two others of the same mean. Half-normal
-# delays are hardly ever long. Pareto delays become rarer only by a power of their
+# Exponential delays were an assumption.  Take two others of the same mean.  Half-normal
+# delays are hardly ever long.  Pareto delays become rarer only by a power of their
 # length, so once in a while one is very long.
 
 # %%
@@ -632,9 +632,9 @@ ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
 
 # %% [markdown]
-# Which rule came closest on your machine? The law can lose: where other programs are
-# busy, processes also wait for a core, and it has no term for that. Where are your
-# points lowest? That is your machine's $N^*$.
+# Which rule came closest on your machine?  The law can lose: where other programs are
+# busy, processes also wait for a core, and it has no term for that.  Where are your
+# points lowest?  That is your machine's $N^*$.
 #
 # ## Which C binds
 #
@@ -669,11 +669,11 @@ for workload, times in LIGHTHOUSES.items():
 # half of its time.  And C, at the edge of the network, is no small copy of A: a network
 # twice as fast gives A 1.92 times its speed, and C 1.01 times.
 #
-# So faster machines gain what the binding term allows. More machines gain until the
-# first limit: the bytes, the start-ups, the latest, the dead. Some limits are no times,
-# such as a building's power or a law about data. The **Fleet Stack** lists the eight
-# layers of a fleet, from facility to governance, each of which can set the limit. The
-# bars beside a chapter's title show which it treats.
+# So faster machines gain what the binding term allows.  More machines gain until the
+# first limit: the bytes, the start-ups, the latest, the dead.  Some limits are no
+# times, such as a building's power or a law about data.  The **Fleet Stack** lists the
+# eight layers of a fleet, from facility to governance, each of which can set the limit.
+# The bars beside a chapter's title show which it treats.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
