@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
+import torch
 
-from mlsyscore.harness.parallel import drawn, followed, stepped
+from mlsyscore.harness.parallel import (
+    drawn,
+    followed,
+    joined,
+    mean_gradient,
+    must_be_exact,
+    must_be_one_step,
+    stepped,
+)
 from mlsyscore.harness.payload import Change
 
 W = np.zeros(2, np.float32)
@@ -68,3 +77,48 @@ def test_samples_are_short_so_that_sums_are_exact():
     error = X @ w.astype(float) - y
     order = np.random.default_rng(2).permutation(300)
     assert (X.T @ error == X[order].T @ error[order]).all()
+
+
+def test_the_joined_step_is_that_of_all_samples():
+    assert joined(W, SAMPLES, 0.5).tolist() == [0.5, 0.5]
+    must_be_one_step("it", [np.full(2, 0.5)], W, SAMPLES, 0.5)
+    with pytest.raises(AssertionError, match="2 of 2 weights on rank 1"):
+        must_be_one_step("it", [np.full(2, 0.5), W], W, SAMPLES, 0.5)
+    with pytest.raises(AssertionError, match="are nan"):
+        must_be_one_step("it", [W * np.nan], W, SAMPLES, 0.5)
+
+
+COUNTS = [3, 0, 6, 1, 5, 2]
+RATE = np.float32(0.6875)
+
+
+def taken(how):
+    """Return samples, and the weights of a step that sums its parts in some way."""
+    w, samples = drawn(np.random.default_rng(5), COUNTS, 300)
+    parts = [np.zeros_like(w)]
+    for X, y in [map(torch.tensor, both) for both in samples if len(both[1])]:
+        parts.append(np.float32(len(y)) * mean_gradient(torch.tensor(w), X, y).numpy())
+    return w, samples, how(w, parts, np.float32(sum(COUNTS)))
+
+
+def test_sums_in_the_order_of_ranks_are_exact():
+    w, samples, end = taken(lambda w, parts, n: w - RATE * (sum(parts) / n))
+    must_be_exact("it", [end, end], w, samples, RATE)
+    with pytest.raises(AssertionError, match="float32 is expected, not float64"):
+        must_be_exact("it", [end.astype(float)], w, samples, RATE)
+    with pytest.raises(AssertionError, match=r"rank 1 .* Not by rounding"):
+        must_be_exact("it", [end, w], w, samples, RATE)
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        (lambda w, parts, n: w - RATE * sum(parts) / n, "and then the quotient"),
+        (lambda w, parts, n: w - RATE * sum(p / n for p in parts), "before the sum"),
+        (lambda w, parts, n: w - RATE * (sum(parts[::-1]) / n), "another order"),
+    ],
+)
+def test_another_rounding_is_named(how, text):
+    w, samples, end = taken(how)
+    with pytest.raises(AssertionError, match=f"right to rounding: .*{text}"):
+        must_be_exact("it", [end], w, samples, RATE)

@@ -1,11 +1,16 @@
-"""Who owns which elements of a list of tensors."""
+"""Who owns which elements of a list of tensors, and what a rank holds of them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .answers import values, whole
+from ..checks import number
+from ..units import GB
+from .answers import fields, values, whole
+
+HELD = ("weights", "gradients", "optimizer", "gathered")
+LOOKS = ("C0-", "C1--", "C2-.", "C3:")
 
 
 def piece(name: str, answer: Any, sizes: Sequence[int]) -> tuple[int, int, int]:
@@ -41,3 +46,20 @@ def who_owns(
     lost = int(np.sum(flat < 0))
     assert not lost, f"{name}: {lost} elements have no owner"
     return flat.tolist(), [int(np.sum(flat == r)) for r in range(d)]
+
+
+def held_bytes(name: str, answer: Any) -> dict[str, float]:
+    """Return the four numbers of what a rank holds; AssertionError if one lacks."""
+    got = fields(name, answer, HELD)
+    return {k: number(f"{name}, {k}", got[k]) for k in HELD}
+
+
+def draw_held(ranks: Sequence[int], lines: dict[str, Sequence[float]]) -> None:
+    """Draw bytes of a rank over the number of ranks, one line for each label."""
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots()
+    for (label, held), look in zip(lines.items(), LOOKS, strict=False):
+        ax.loglog(ranks, np.divide(held, GB), look, label=label)
+    ax.set(xlabel="ranks", ylabel="memory of a rank (GB)")
+    ax.legend()
