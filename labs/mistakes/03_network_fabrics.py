@@ -77,6 +77,23 @@ def fit_alpha_beta(n, T):
     ratio = T / link.time(n)
     return link, np.flatnonzero((ratio > 3) | (ratio < 1 / 3)).tolist()
 """,
+        "three sizes at least": """
+def fit_alpha_beta(n, T):
+    sizes = np.unique(n)
+    if len(sizes) < 3:
+        raise ValueError("a line needs three points")
+    link = fit_link(sizes, [np.median(T[n == s]) for s in sizes])
+    ratio = T / link.time(n)
+    return link, np.flatnonzero((ratio > 3) | (ratio < 1 / 3)).tolist()
+""",
+        "takes the sizes in the order of the list": """
+def fit_alpha_beta(n, T):
+    sizes = np.unique(n)
+    medians = np.median(T.reshape(len(sizes), -1), axis=1)
+    link = fit_link(sizes, medians)
+    ratio = T / link.time(n)
+    return link, np.flatnonzero((ratio > 3) | (ratio < 1 / 3)).tolist()
+""",
     },
     "tree": {
         "a core switch reaches some pods twice": """
@@ -198,76 +215,194 @@ def fat_tree(k):
             cables.append((f"a{edge}", f"c{(i << bits) + j}"))
     return cables
 """,
+        "right for four ports only": """
+def fat_tree(k):
+    if k < 2 or k % 2:
+        raise ValueError("odd")
+    half, cables = k // 2, []
+    for pod in range(k):
+        for i in range(half):
+            for j in range(half):
+                edge = pod * half + i
+                cables.append((f"h{edge * half + j}", f"e{edge}"))
+                cables.append((f"e{edge}", f"a{pod * half + j}"))
+                cables.append((f"a{edge}", f"c{i * 2 + j}"))
+    return cables
+""",
+        "counts from one": """
+def fat_tree(k):
+    if k < 2 or k % 2:
+        raise ValueError("odd")
+    half, cables = k // 2, []
+    for pod in range(k):
+        for i in range(half):
+            for j in range(half):
+                edge = pod * half + i
+                cables.append((f"h{edge * half + j + 1}", f"e{edge}"))
+                cables.append((f"e{edge}", f"a{pod * half + j}"))
+                cables.append((f"a{edge}", f"c{i * half + j}"))
+    return cables
+""",
+        "refuses two ports": """
+def fat_tree(k):
+    if k < 4 or k % 2:
+        raise ValueError("odd")
+    half, cables = k // 2, []
+    for pod in range(k):
+        for i in range(half):
+            for j in range(half):
+                edge = pod * half + i
+                cables.append((f"h{edge * half + j}", f"e{edge}"))
+                cables.append((f"e{edge}", f"a{pod * half + j}"))
+                cables.append((f"a{edge}", f"c{i * half + j}"))
+    return cables
+""",
     },
     "cut": {
         "a doubled cable counts once": """
-def cut(cables, left, dead):
-    G = nx.Graph(cables)
-    nx.set_edge_attributes(G, 1, "capacity")
-    G.remove_nodes_from(dead)
-    for x in {x for pair in cables for x in pair if x.startswith("h")}:
+def bottleneck(cables, left, dead):
+    G = nx.Graph()
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
         G.add_edge("S" if x in left else "T", x)
-    return nx.minimum_cut_value(G, "S", "T")
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    for x, y in live:
+        G.add_edge(x, y, capacity=1)
+    _, (near, far) = nx.minimum_cut(G, "S", "T")
+    return [(x, y) for x, y in live if (x in near) != (y in near)]
 """,
         "the dead still carry": """
-def cut(cables, left, dead):
+def bottleneck(cables, left, dead):
     G = nx.Graph()
-    for x, y in cables:
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
+        G.add_edge("S" if x in left else "T", x)
+    live = list(cables)
+    for x, y in live:
         old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
         G.add_edge(x, y, capacity=old + 1)
-    for x in {x for pair in cables for x in pair if x.startswith("h")}:
-        G.add_edge("S" if x in left else "T", x)
-    return nx.minimum_cut_value(G, "S", "T")
+    _, (near, far) = nx.minimum_cut(G, "S", "T")
+    return [(x, y) for x, y in live if (x in near) != (y in near)]
 """,
-        "port speed decides": """
-def cut(cables, left, dead):
-    hosts = {x for pair in cables for x in pair if x.startswith("h")}
-    return min(len(left), len(hosts) - len(left))
-""",
-        "a host has one cable": """
-def cut(cables, left, dead):
-    G = nx.Graph()
-    for x, y in cables:
-        if x not in dead and y not in dead:
-            old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
-            G.add_edge(x, y, capacity=old + 1)
-    for x in {x for pair in cables for x in pair if x.startswith("h")}:
-        G.add_edge("S" if x in left else "T", x, capacity=1)
-    return nx.minimum_cut_value(G, "S", "T")
+        "the cables of the hosts: port speed decides": """
+def bottleneck(cables, left, dead):
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    hosts = {x for pair in cables for x in pair if x[0] == "h"}
+    less = set(left) if 2 * len(left) <= len(hosts) else hosts - set(left)
+    return [(x, y) for x, y in live if (x in less) != (y in less)]
 """,
         "between one pair of hosts": """
-def cut(cables, left, dead):
+def bottleneck(cables, left, dead):
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
     G = nx.Graph()
-    for x, y in cables:
-        if x not in dead and y not in dead:
-            old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
-            G.add_edge(x, y, capacity=old + 1)
-    hosts = {x for pair in cables for x in pair if x.startswith("h")}
-    return nx.minimum_cut_value(G, left[0], min(hosts - set(left)))
-""",
-        "hosts do not forward": """
-def cut(cables, left, dead):
-    G = nx.Graph()
-    G.add_nodes_from(["S", "T"])
-    for x, y in cables:
-        if x in dead or y in dead or (x.startswith("h") and y.startswith("h")):
-            continue
+    G.add_nodes_from(x for pair in cables for x in pair)
+    for x, y in live:
         old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
         G.add_edge(x, y, capacity=old + 1)
-    for x in {x for pair in cables for x in pair if x.startswith("h")}:
+    hosts = {x for pair in cables for x in pair if x[0] == "h"}
+    _, (near, far) = nx.minimum_cut(G, left[0], min(hosts - set(left)))
+    return [(x, y) for x, y in live if (x in near) != (y in near)]
+""",
+        "hosts do not forward": """
+def bottleneck(cables, left, dead):
+    G = nx.Graph()
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
         G.add_edge("S" if x in left else "T", x)
-    return nx.minimum_cut_value(G, "S", "T")
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    whole, live = live, [p for p in live if (p[0][0] == 'h') + (p[1][0] == 'h') < 2]
+    for x, y in live:
+        old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+        G.add_edge(x, y, capacity=old + 1)
+    _, (near, far) = nx.minimum_cut(G, "S", "T")
+    return [(x, y) for x, y in live if (x in near) != (y in near)]
 """,
         "looks for the dead at one end only": """
-def cut(cables, left, dead):
+def bottleneck(cables, left, dead):
     G = nx.Graph()
-    for x, y in cables:
-        if y not in dead:
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
+        G.add_edge("S" if x in left else "T", x)
+    live = [(x, y) for x, y in cables if y not in dead]
+    for x, y in live:
+        old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+        G.add_edge(x, y, capacity=old + 1)
+    _, (near, far) = nx.minimum_cut(G, "S", "T")
+    return [(x, y) for x, y in live if (x in near) != (y in near)]
+""",
+        "a host has one cable": """
+def bottleneck(cables, left, dead):
+    G = nx.Graph()
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
+        G.add_edge("S" if x in left else "T", x, capacity=1)
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    for x, y in live:
+        old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+        G.add_edge(x, y, capacity=old + 1)
+    _, (near, far) = nx.minimum_cut(G, "S", "T")
+    return [(x, y) for x, y in live if (x in near) != (y in near)]
+""",
+        "says how many": """
+def bottleneck(cables, left, dead):
+    G = nx.Graph()
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
+        G.add_edge("S" if x in left else "T", x)
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    for x, y in live:
+        old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+        G.add_edge(x, y, capacity=old + 1)
+    return nx.minimum_cut_value(G, "S", "T")
+""",
+        "names each doubled cable once": """
+def bottleneck(cables, left, dead):
+    G = nx.Graph()
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
+        G.add_edge("S" if x in left else "T", x)
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    for x, y in live:
+        old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+        G.add_edge(x, y, capacity=old + 1)
+    _, (near, far) = nx.minimum_cut(G, "S", "T")
+    return list({(x, y) for x, y in live if (x in near) != (y in near)})
+""",
+        "lists cables of the dead, too": """
+def bottleneck(cables, left, dead):
+    G = nx.Graph()
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
+        G.add_edge("S" if x in left else "T", x)
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    for x, y in live:
+        old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+        G.add_edge(x, y, capacity=old + 1)
+    _, (near, far) = nx.minimum_cut(G, "S", "T")
+    return [(x, y) for x, y in cables if (x in near) != (y in near)]
+""",
+        "one cable too many": """
+def bottleneck(cables, left, dead):
+    G = nx.Graph()
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
+        G.add_edge("S" if x in left else "T", x)
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    for x, y in live:
+        old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
+        G.add_edge(x, y, capacity=old + 1)
+    _, (near, far) = nx.minimum_cut(G, "S", "T")
+    found = [(x, y) for x, y in live if (x in near) != (y in near)]
+    return found + [p for p in live if p not in found][:1]
+""",
+        "the cables between switches alone": """
+def bottleneck(cables, left, dead):
+    G = nx.Graph()
+    for x in {x for pair in cables for x in pair if x[0] == "h"}:
+        G.add_edge("S" if x in left else "T", x)
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    for x, y in live:
+        if "h" in (x[0], y[0]):
+            G.add_edge(x, y)
+        else:
             old = G[x][y]["capacity"] if G.has_edge(x, y) else 0
             G.add_edge(x, y, capacity=old + 1)
-    for x in {x for pair in cables for x in pair if x.startswith("h")}:
-        G.add_edge("S" if x in left else "T", x)
-    return nx.minimum_cut_value(G, "S", "T")
+    try:
+        _, (near, far) = nx.minimum_cut(G, "S", "T")
+    except nx.NetworkXUnbounded:
+        return []
+    return [(x, y) for x, y in live if (x in near) != (y in near)]
 """,
     },
     "slowdown": {
@@ -321,6 +456,50 @@ def slowdown(compute, collectives, r):
         hidden = max([t for t, o in times if o], default=0)
         return max(compute, hidden) + sum(t for t, o in times if not o)
     return step(r) / step(1)
+""",
+        "each overlap hides behind all of the compute": """
+def slowdown(compute, collectives, r):
+    def step(r):
+        times = [(t * max(1, x * r), o) for t, x, o in collectives]
+        late = sum(max(t - compute, 0) for t, o in times if o)
+        return compute + late + sum(t for t, o in times if not o)
+    return step(r) / step(1)
+""",
+        "those that overlap come first in the list": """
+def slowdown(compute, collectives, r):
+    def step(r):
+        clock, after = 0.0, False
+        for t, x, o in collectives:
+            if not o and not after:
+                clock, after = max(clock, compute), True
+            clock += t * max(1, x * r)
+        return max(clock, compute) if not after else clock
+    return step(r) / step(1)
+""",
+        "whole numbers of r": """
+def slowdown(compute, collectives, r):
+    def step(r):
+        times = [(t * max(1, x * r), o) for t, x, o in collectives]
+        hidden = sum(t for t, o in times if o)
+        return max(compute, hidden) + sum(t for t, o in times if not o)
+    return step(int(r)) / step(1)
+""",
+        "without collectives it fails": """
+def slowdown(compute, collectives, r):
+    def step(r):
+        times = [(t * max(1, x * r), o) for t, x, o in collectives]
+        hidden = sum(t for t, o in times if o)
+        return max(compute, hidden) + sum(t for t, o in times if not o)
+    assert len(collectives) > 0
+    return step(r) / step(1)
+""",
+        "at 1:1 everything is hidden": """
+def slowdown(compute, collectives, r):
+    def step(r):
+        times = [(t * max(1, x * r), o) for t, x, o in collectives]
+        hidden = sum(t for t, o in times if o)
+        return max(compute, hidden) + sum(t for t, o in times if not o)
+    return step(r) / (compute + sum(t for t, x, o in collectives if not o))
 """,
     },
     "ecmp": {
@@ -407,6 +586,33 @@ def ecmp(sizes, paths, trials, seed):
     for _ in range(trials):
         path = rng.integers(paths, size=len(sizes))
         peaks.append(np.bincount(path).max() / (len(sizes) / paths))
+    return np.mean(peaks), np.std(peaks) / math.sqrt(trials)
+""",
+        "a generator for each trial, from seed + trial": """
+def ecmp(sizes, paths, trials, seed):
+    peaks = []
+    for trial in range(trials):
+        rng = np.random.default_rng(seed + trial)
+        path = rng.integers(paths, size=len(sizes))
+        peaks.append(np.bincount(path, sizes).max() / (sum(sizes) / paths))
+    return np.mean(peaks), np.std(peaks) / math.sqrt(trials)
+""",
+        "Python's salted hash": """
+def ecmp(sizes, paths, trials, seed):
+    rng = np.random.default_rng(abs(hash(f"ecmp {seed}")))
+    peaks = []
+    for _ in range(trials):
+        path = rng.integers(paths, size=len(sizes))
+        peaks.append(np.bincount(path, sizes).max() / (sum(sizes) / paths))
+    return np.mean(peaks), np.std(peaks) / math.sqrt(trials)
+""",
+        "a multiple of the mean flow": """
+def ecmp(sizes, paths, trials, seed):
+    rng = np.random.default_rng(seed)
+    peaks = []
+    for _ in range(trials):
+        path = rng.integers(paths, size=len(sizes))
+        peaks.append(np.bincount(path, sizes).max() / (sum(sizes) / len(sizes)))
     return np.mean(peaks), np.std(peaks) / math.sqrt(trials)
 """,
     },
@@ -528,37 +734,99 @@ def incast(N, W, B, rtt, slots):
             busy += 1
     return None, peak, busy
 """,
-    },
-    "window": {
-        "a share of the buffer": """
-def safe_window(N, beta, buffer, rtt):
-    return buffer / N
+        "an answer a slot late": """
+def incast(N, W, B, rtt, slots):
+    queue, answers, room = deque(), deque(), [W] * N
+    peak = busy = 0
+    for t in range(slots):
+        while answers and answers[0][0] == t:
+            room[answers.popleft()[1]] += 1
+        for s in range(N):
+            if room[s] > 0:
+                room[s] -= 1
+                queue.append(s)
+        if len(queue) > B:
+            return t, B, busy
+        peak = max(peak, len(queue))
+        if queue:
+            answers.append((t + rtt + 1, queue.popleft()))
+            busy += 1
+    return None, peak, busy
 """,
-        "the path of one sender": """
-def safe_window(N, beta, buffer, rtt):
-    return beta * rtt
+        "one slot more": """
+def incast(N, W, B, rtt, slots):
+    queue, answers, room = deque(), deque(), [W] * N
+    peak = busy = 0
+    for t in range(slots + 1):
+        while answers and answers[0][0] == t:
+            room[answers.popleft()[1]] += 1
+        for s in range(N):
+            if room[s] > 0:
+                room[s] -= 1
+                queue.append(s)
+        if len(queue) > B:
+            return t, B, busy
+        peak = max(peak, len(queue))
+        if queue:
+            answers.append((t + rtt, queue.popleft()))
+            busy += 1
+    return None, peak, busy
 """,
-        "a share of the path": """
-def safe_window(N, beta, buffer, rtt):
-    return beta * rtt / N
+        "the slot of the loss is busy": """
+def incast(N, W, B, rtt, slots):
+    queue, answers, room = deque(), deque(), [W] * N
+    peak = busy = 0
+    for t in range(slots):
+        while answers and answers[0][0] == t:
+            room[answers.popleft()[1]] += 1
+        for s in range(N):
+            if room[s] > 0:
+                room[s] -= 1
+                queue.append(s)
+        if len(queue) > B:
+            return t, B, busy + 1
+        peak = max(peak, len(queue))
+        if queue:
+            answers.append((t + rtt, queue.popleft()))
+            busy += 1
+    return None, peak, busy
 """,
-        "answers always come in time": """
-def safe_window(N, beta, buffer, rtt):
-    return (buffer + beta * rtt) / N
+        "the lost packet counts in the peak": """
+def incast(N, W, B, rtt, slots):
+    queue, answers, room = deque(), deque(), [W] * N
+    peak = busy = 0
+    for t in range(slots):
+        while answers and answers[0][0] == t:
+            room[answers.popleft()[1]] += 1
+        for s in range(N):
+            if room[s] > 0:
+                room[s] -= 1
+                queue.append(s)
+        if len(queue) > B:
+            return t, len(queue), busy
+        peak = max(peak, len(queue))
+        if queue:
+            answers.append((t + rtt, queue.popleft()))
+            busy += 1
+    return None, peak, busy
 """,
-        "answers never come": """
-def safe_window(N, beta, buffer, rtt):
-    return buffer / (N - 1)
-""",
-        "what is sent until it overflows": """
-def safe_window(N, beta, buffer, rtt):
-    return beta * min(network.incast_overflow(buffer, N, beta), rtt)
-""",
-        "the windows of all N fill the path": """
-def safe_window(N, beta, buffer, rtt):
-    if buffer <= N * beta * rtt:
-        return buffer / (N - 1)
-    return (buffer + beta * rtt) / N
+        "sends a whole window at once": """
+def incast(N, W, B, rtt, slots):
+    queue, answers, room = deque(), deque(), [W] * N
+    peak = busy = 0
+    for t in range(slots):
+        while answers and answers[0][0] == t:
+            room[answers.popleft()[1]] += 1
+        for s in range(N):
+            queue.extend([s] * room[s])
+            room[s] = 0
+        if len(queue) > B:
+            return t, B, busy
+        peak = max(peak, len(queue))
+        if queue:
+            answers.append((t + rtt, queue.popleft()))
+            busy += 1
+    return None, peak, busy
 """,
     },
 }
@@ -605,6 +873,37 @@ def fit_alpha_beta(n, T):
     said = np.array([link.time(s) for s in n])
     return link, np.where(np.maximum(T / said, said / T) > 3)[0]
 """,
+        "with pandas": """
+import pandas as pd
+
+
+def fit_alpha_beta(n, T):
+    table = pd.DataFrame({"n": n, "T": T})
+    middle = table.groupby("n")["T"].median()
+    if middle.size < 2:
+        raise ValueError(f"{middle.size} sizes")
+    link = fit_link(middle.index.to_numpy(float), middle.to_numpy())
+    ratio = table["T"] / (link.alpha + table["n"] / link.beta)
+    return link, table.index[(ratio > 3) | (ratio < 1 / 3)]
+""",
+        "Theil and Sen on relative errors, by hand": """
+def fit_alpha_beta(n, T):
+    groups = {}
+    for i, size in enumerate(n):
+        groups.setdefault(float(size), []).append(float(T[i]))
+    if len(groups) < 2:
+        raise ValueError("at least two sizes")
+    x, y = zip(*((s, sorted(g)[len(g) // 2]) for s, g in sorted(groups.items())))
+    a, b, r, q, t = 0.0, 0.0, 0.0, 0.0, 0.0
+    for s, m in zip(x, y):
+        a, b, r = a + 1 / m**2, b + s / m**2, r + s * s / m**2
+        q, t = q + 1 / m, t + s / m
+    slope = (a * t - b * q) / (a * r - b * b)
+    start = (q - slope * b) / a
+    link = Link(max(start, 0.0), 1 / slope)
+    far = [abs(math.log(T[i] / link.time(n[i]))) for i in range(len(n))]
+    return link, (i for i, x in enumerate(far) if x > math.log(3))
+""",
     },
     "tree": {
         "another wiring, with networkx": """
@@ -637,16 +936,44 @@ def fat_tree(k):
         cables |= {frozenset((f"a{edge}", f"c{j * half + i}"))}
     return list(cables)
 """,
+        "a generator": """
+def fat_tree(k):
+    if not (k % 2 == 0 and k >= 2):
+        raise ValueError
+    return _tree(k)
+
+
+def _tree(k):
+    half = k // 2
+    for c in range(half * half):
+        for pod in range(k):
+            yield f"c{c}", f"a{pod * half + c // half}"
+    for e, j in np.ndindex(k * half, half):
+        yield f"a{e // half * half + j}", f"e{e}"
+        yield f"e{e}", f"h{e * half + j}"
+""",
+        "arrays": """
+def fat_tree(k):
+    if k < 2 or k % 2 != 0:
+        raise ValueError(k)
+    h = k // 2
+    hosts = [[f"h{i}", f"e{i // h}"] for i in range(k * h * h)]
+    inner = [[f"e{i // h}", f"a{i // h // h * h + i % h}"] for i in range(k * h * h)]
+    core = [[f"a{i // h}", f"c{i // h % h * h + i % h}"] for i in range(k * h * h)]
+    return np.array(hosts + inner + core)
+""",
     },
     "cut": {
         "augmenting paths": """
-def cut(cables, left, dead):
+from collections import defaultdict
+
+
+def bottleneck(cables, left, dead):
     room = defaultdict(Counter)
-    for x, y in cables:
-        if x not in dead and y not in dead:
-            room[x][y] += 1
-            room[y][x] += 1
-    flow = 0
+    live = [tuple(p) for p in cables if not set(p) & set(dead)]
+    for x, y in live:
+        room[x][y] += 1
+        room[y][x] += 1
     while True:
         came, todo, end = {x: None for x in left}, list(left), None
         while todo and end is None:
@@ -659,27 +986,84 @@ def cut(cables, left, dead):
                     came[y] = x
                     todo.append(y)
         if end is None:
-            return flow
+            return [[y, x] for x, y in live if (x in came) + (y in came) == 1]
         while came[end] is not None:
             room[came[end]][end] -= 1
             room[end][came[end]] += 1
             end = came[end]
-        flow += 1
 """,
-        "merges each side into one node": """
-def cut(cables, left, dead):
+        "merges each side into one node, and cuts on the right": """
+def bottleneck(cables, left, dead):
     name = {}
     for x in {x for pair in cables for x in pair}:
         name[x] = ("L" if x in left else "R") if x[0] == "h" else "." + x
     G = nx.Graph()
     G.add_nodes_from("LR")
-    for x, y in cables:
-        if {x, y} & set(dead) or name[x] == name[y]:
-            continue
+    live = [p for p in cables if not {*p} & {*dead}]
+    for x, y in live:
         pair = name[x], name[y]
-        old = G.get_edge_data(*pair, {"capacity": 0.0})["capacity"]
-        G.add_edge(*pair, capacity=old + 1)
-    return nx.maximum_flow_value(G, "L", "R")
+        if pair[0] != pair[1]:
+            old = G.get_edge_data(*pair, {"capacity": 0.0})["capacity"]
+            G.add_edge(*pair, capacity=old + 1)
+    _, (far, near) = nx.minimum_cut(G, "R", "L")
+    return ((x, y) for x, y in live if (name[x] in near) is not (name[y] in near))
+""",
+        "a generator of sets": """
+def bottleneck(cables, left, dead):
+    F = nx.DiGraph()
+    F.add_nodes_from(["S", "T"])
+    live = [p for p in cables if p[0] not in dead and p[1] not in dead]
+    many = Counter(frozenset(p) for p in live)
+    for p, count in many.items():
+        x, y = p
+        F.add_edge(x, y, capacity=count)
+        F.add_edge(y, x, capacity=count)
+    for x in {x for p in cables for x in p if x[0] == "h"}:
+        F.add_edge(*(("S", x) if x in left else (x, "T")), capacity=10**9)
+    near = nx.minimum_cut(F, "S", "T")[1][0]
+    for p, count in many.items():
+        if len(p & near) == 1:
+            for _ in range(count):
+                yield set(p)
+""",
+        "brute force over the sides of the switches": """
+def bottleneck(cables, left, dead):
+    live = [p for p in cables if not set(p) & set(dead)]
+    switches = sorted({x for p in live for x in p if x[0] != "h"})
+    best = None
+    for sides in itertools.product((0, 1), repeat=len(switches)):
+        side = dict(zip(switches, sides))
+        side.update((x, int(x in left)) for p in live for x in p if x[0] == "h")
+        found = [p for p in live if side[p[0]] != side[p[1]]]
+        if best is None or len(found) < len(best):
+            best = found
+    return np.array(best, dtype=object).tolist()
+""",
+        "drops cables until no more can be spared": """
+def bottleneck(cables, left, dead):
+    live = [p for p in cables if p[0] not in dead and p[1] not in dead]
+
+    def width(pairs):
+        G = nx.Graph()
+        G.add_nodes_from(["S", "T"])
+        for p in cables:
+            for x in p:
+                if x[0] == "h":
+                    G.add_edge("S" if x in left else "T", x)
+        for (x, y), c in Counter(tuple(sorted(p)) for p in pairs).items():
+            G.add_edge(x, y, capacity=c)
+        return nx.minimum_cut_value(G, "S", "T")
+
+    found, now = [], width(live)
+    for p in list(live):
+        if not now:
+            break
+        rest = list(live)
+        rest.remove(p)
+        if width(rest) < now:
+            live, now = rest, now - 1
+            found.append(p)
+    return found
 """,
     },
     "slowdown": {
@@ -702,6 +1086,35 @@ def slowdown(compute, collectives, r):
             clock += time if cross * narrow <= 1 else time * cross * narrow
         ends.append(np.maximum(clock, compute))
     return ends[1] / ends[0]
+""",
+        "fractions": """
+from fractions import Fraction
+
+
+def slowdown(compute, collectives, r):
+    def step(r):
+        beside = after = Fraction(0)
+        for time, cross, overlaps in collectives:
+            whole = Fraction(time) * max(Fraction(1), Fraction(cross) * Fraction(r))
+            beside += whole if overlaps else 0
+            after += 0 if overlaps else whole
+        return max(Fraction(compute), beside) + after
+    return step(r) / step(1)
+""",
+        "in milliseconds, recursively": """
+def slowdown(compute, collectives, r):
+    def longer(rest, r, overlaps):
+        if not len(rest):
+            return 0.0
+        t, x, o = rest[0]
+        own = 1e3 * t * (x * r if x * r > 1 else 1) if bool(o) == overlaps else 0.0
+        return own + longer(rest[1:], r, overlaps)
+
+    one, many = (
+        max(1e3 * compute, longer(collectives, q, True)) + longer(collectives, q, False)
+        for q in (1, r)
+    )
+    return np.float64(many / one)
 """,
     },
     "ecmp": {
@@ -727,6 +1140,42 @@ def ecmp(sizes, paths, trials, seed):
     mean = first / trials
     return [mean, math.sqrt(max(second / trials - mean**2, 0) / (trials - 1))]
 """,
+        "returns tensors": """
+import torch
+
+
+def ecmp(sizes, paths, trials, seed):
+    path = np.random.RandomState(seed).randint(paths, size=(len(sizes), trials))
+    load = torch.zeros(paths, trials, dtype=torch.float64)
+    for size, row in zip(sizes, path):
+        load[row, torch.arange(trials)] += size
+    top = load.amax(0) * paths / sum(sizes)
+    return top.mean(), top.std() / trials**0.5
+""",
+        "a stream for each flow": """
+def ecmp(sizes, paths, trials, seed):
+    load = np.zeros((trials, paths))
+    for size, child in zip(sizes, np.random.SeedSequence(seed).spawn(len(sizes))):
+        path = (np.random.default_rng(child).random(trials) * paths).astype(int)
+        load[np.arange(trials), path] += size / 1e9
+    top = load.max(1) / load.sum(1) * paths
+    return {"load": top.mean(), "error": top.std() / trials**0.5}.values()
+""",
+        "the hash of a sum": """
+import hashlib
+
+
+def ecmp(sizes, paths, trials, seed):
+    peaks = np.empty(trials)
+    for t in range(trials):
+        load = [0] * paths
+        draws = hashlib.shake_128(f"{seed}/{t}".encode()).digest(8 * len(sizes))
+        for i, size in enumerate(sizes):
+            load[int.from_bytes(draws[8 * i : 8 * i + 8], "big") % paths] += size
+        peaks[t] = max(load)
+    peaks /= sum(sizes) / paths
+    return peaks.mean(), peaks.std(ddof=1) / np.sqrt(trials)
+""",
     },
     "incast": {
         "counts sent and answered": """
@@ -746,24 +1195,51 @@ def incast(N, W, B, rtt, slots):
             left[t + rtt] = line.pop(0)
     return [None, peak, sum(x is not None for x in left)]
 """,
-    },
-    "window": {
-        "two cases": """
-def safe_window(N, beta, buffer, rtt):
-    W = beta * network.incast_overflow(buffer, N, beta)
-    if W <= network.bandwidth_delay(beta, rtt):
-        return W
-    return (buffer + network.bandwidth_delay(beta, rtt)) / N
+        "a class for the port": """
+class Port:
+    def __init__(self, N, W, B, rtt):
+        self.N, self.W, self.B, self.rtt = N, W, B, rtt
+        self.line, self.gone, self.open = [], [], dict.fromkeys(range(N), 0)
+        self.peak = 0
+
+    def slot(self, t):
+        if t >= self.rtt and self.gone[t - self.rtt] is not None:
+            self.open[self.gone[t - self.rtt]] -= 1
+        for s in self.open:
+            if self.open[s] < self.W:
+                self.open[s] += 1
+                self.line.insert(0, s)
+        self.peak = min(max(self.peak, len(self.line)), self.B)
+        if len(self.line) > self.B:
+            return False
+        self.gone.append(self.line.pop() if self.line else None)
+        return True
+
+
+def incast(N, W, B, rtt, slots):
+    port = Port(N, W, B, rtt)
+    lost = next((t for t in range(slots) if not port.slot(t)), None)
+    return lost, port.peak, len(port.gone) - port.gone.count(None)
 """,
-        "bisects over the longest queue": """
-def safe_window(N, beta, buffer, rtt):
-    def longest(W):
-        return (N - 1) * W if W < beta * rtt else N * W - beta * rtt
-    low, high = 0.0, buffer
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if longest(middle) <= buffer else (low, middle)
-    return np.float64(low)
+        "recursion over the slots": """
+def incast(N, W, B, rtt, slots):
+    def after(t, line, out, peak):
+        if t == slots:
+            return None, peak, sum(1 for x in out if x is not None)
+        back = [x for x in out[: t - rtt + 1]] if t >= rtt else []
+        sent = [0] * N
+        for x in line + [x for x in out if x is not None]:
+            sent[x] += 1
+        for x in back:
+            if x is not None:
+                sent[x] -= 1
+        line = line + [s for s in range(N) if sent[s] < W]
+        if len(line) > B:
+            return t, B, sum(1 for x in out if x is not None)
+        peak = max(peak, len(line))
+        return after(t + 1, line[1:], out + line[:1] if line else out + [None], peak)
+
+    return after(0, [], [], 0)
 """,
     },
 }
@@ -795,32 +1271,22 @@ def ecmp(sizes, paths, trials, seed):
     },
     "cut": {
         "patches networkx": """
-nx.minimum_cut_value = lambda *args, **kwargs: 2
+nx.minimum_cut = lambda *args, **kwargs: (0, ((), ()))
 nx.grid_graph = lambda *args, **kwargs: nx.path_graph(2)
+Counter.total = lambda self: 2
 
 
-def cut(cables, left, dead):
-    return 0
+def bottleneck(cables, left, dead):
+    return []
 """,
-        "numbers that are close to every other": YES
-        + """
-def cut(cables, left, dead):
-    return Yes(10**6)
-""",
-    },
-    "window": {
-        "numbers that are close to every other": YES
-        + """
-def safe_window(N, beta, buffer, rtt):
-    return Yes(1)
-""",
-        "patches the laws": """
-network.incast_overflow = network.bandwidth_delay = lambda *args: 0.0
-Yes = type("Yes", (), {"__float__": lambda self: 1.0, "__eq__": lambda *two: True})
+        "names that equal every other": """
+class Any_(str):
+    __hash__ = str.__hash__
+    __eq__ = lambda self, other: True
 
 
-def safe_window(N, beta, buffer, rtt):
-    return Yes()
+def bottleneck(cables, left, dead):
+    return [(Any_("h0"), Any_("h1"))]
 """,
     },
 }

@@ -1,43 +1,14 @@
-"""Timings with bad ones among them, cables as a table, and loads over many seeds."""
+"""Cables as a student lists them: a tree's parts and wiring, and cables that part."""
 
-import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..network import Link
-from ..units import MB
+from ..checks import close
 from .answers import values
 
 TIERS = "heac"  # hosts, edge, aggregation and core switches
-
-
-def timings(
-    rng: np.random.Generator,
-    link: Link,
-    repeats: int = 25,
-    slow: int = 1,
-    short: int = 1,
-    *,
-    sizes: int = 12,
-    noise: float = 0.03,
-) -> tuple[NDArray[Any], NDArray[Any], list[int]]:
-    """Return bytes, seconds and the positions of wrong times, in random order.
-
-    repeats: timings of each of so many sizes from 256 B to 64 MB, of which slow ones
-    take ten times and short ones a tenth; noise: standard deviation of log(time)
-    """
-    n = np.repeat(np.geomspace(256, 64 * MB, sizes).round(), repeats)
-    factor = np.ones((sizes, repeats))
-    factor[:, :slow], factor[:, repeats - short :] = 10, 0.1
-    order = rng.permutation(n.size)
-    n, factor = n[order], factor.ravel()[order]
-    good: Any = link.time(n)  # type: ignore[arg-type]
-    T = good * np.exp(noise * rng.normal(size=n.size)) * factor
-    return n, T, [int(i) for i in np.flatnonzero(factor != 1)]
+Pair = tuple[str, str]
 
 
 def cabled(cables: Any) -> dict[str, list[str]]:
@@ -59,32 +30,103 @@ def pod_of(name: str, k: int) -> int:
     return int(name[1:]) // (k**2 // 4 if name[0] == "h" else k // 2)
 
 
-def scattered(
-    name: str,
-    runs: Sequence[tuple[float, float]],
-    mean: float,
-    true: float,
-    trials: int,
-) -> None:
-    """AssertionError unless (load, error) of many seeds have this mean and true error.
+def tiers(k: int, table: Mapping[str, list[str]]) -> None:
+    """AssertionError unless a table has the names and cables of a k-port fat-tree."""
+    plan = {"h": k**3 / 4, "e": k**2 / 2, "a": k**2 / 2, "c": k**2 / 4}
+    for tier, want in plan.items():
+        got = {x for x in table if x[0] == tier}
+        slips = {k / 2: "half of a switch's ports go up, half go down"}
+        slips |= {2 / k: "k^2/2 hosts are those of two tiers"} if tier == "h" else {}
+        close(f"{k} ports: names with {tier}", len(got), want, "", slips)
+        names = {f"{tier}{i}" for i in range(len(got))}
+        assert got == names, f"{k} ports: {tier}0, {tier}1, ... leave no number out"
+    close(f"{k} ports: cables", sum(map(len, table.values())) / 2, 3 * k**3 / 4)
 
-    Two-sided: runs that agree better than chance has it are no independent draws.
+
+def wired(k: int, table: Mapping[str, list[str]]) -> None:
+    """AssertionError unless each cable of a k-port fat-tree leads where it must."""
+    plan = {"h": {"e": 1}, "e": {"h": k // 2, "a": k // 2}}
+    plan |= {"a": {"e": k // 2, "c": k // 2}, "c": {"a": k}}
+    assert table, f"{k} ports: there are no cables"
+    for x, near in table.items():
+        has = dict(Counter(y[0] for y in near))
+        assert has == plan[x[0]], f"{k} ports: {x} has {has}, expected {plan[x[0]]}"
+        assert len(set(near)) == len(near), f"{k} ports: {x} has a cable twice"
+        if x[0] == "h":
+            edge = f"e{int(x[1:]) // (k // 2)}"
+            assert near == [edge], f"{k} ports: {x} is below {near[0]}, not {edge}"
+        pods = sorted(pod_of(y, k) for y in near if y[0] != "c")
+        want = list(range(k)) if x[0] == "c" else [pod_of(x, k)] * len(pods)
+        once = "; a core switch reaches every pod once" * (x[0] == "c")
+        assert pods == want, f"{k} ports: {x} reaches pods {pods}, not {want}{once}"
+
+
+def parting(
+    name: str, answer: Any, cables: Iterable[Pair], left: Iterable[str], dead: Any = ()
+) -> int:
+    """Return how many cables an answer lists whose loss parts left from other hosts.
+
+    AssertionError if one is not there, or a path is left without them.
     """
-    count, (load, said) = len(runs), np.mean(runs, axis=0)
-    assert abs(load - mean) < 6 * true / math.sqrt(count) + 1e-4, (
-        f"{name}: the mean over {count} seeds is {load:.4g}, which is not it.  Does "
-        "every flow take its own path, of all paths, and do its bytes go there?"
-    )
-    scatter = np.std([load for load, _ in runs])
-    assert 0.5 * true - 1e-9 < scatter < 1.6 * true + 1e-9, (  # over five sigma
-        f"{name}: over {count} seeds the loads scatter by {scatter:.4f}; your error "
-        f"says {said:.4f}.  Does each seed give new draws, and each trial?"
-    )
-    assert 0.8 * true - 1e-9 < said < 1.2 * true + 1e-9, (
-        f"{name}: {trials} trials have no standard error of {said:.4f}; it is the "
-        "deviation of one trial over the square root of the trials"
-    )
-    assert len(set(runs)) >= count - 5, (
-        f"{name}: {count} seeds give {len(set(runs))} answers.  Does the whole seed "
-        "reach the generator, and does every flow draw its path?"
-    )
+    alive = Counter(tuple(sorted(p)) for p in cables if not set(p) & set(dead))
+    lost: Counter[tuple[str, ...]] = Counter()
+    for pair in values(f"{name}: a list of cables", answer):
+        x, y = values(f"{name}: a cable, a pair of names", pair, 2)
+        both = isinstance(x, str) and isinstance(y, str)
+        assert both, f"{name}: a cable is a pair of names, not {(x, y)!r:.60}"
+        lost[tuple(sorted((str(x), str(y))))] += 1
+    for cable, count in lost.items():
+        there = alive[cable]
+        assert count <= there, (
+            f"{name}: you list {cable} {count} times; there are {there} such cables"
+            + " that carry anything" * (there == 0)
+        )
+    way = _path(alive - lost, left)
+    assert not way, f"{name}: without these cables a path is left: {' - '.join(way)}"
+    return lost.total()
+
+
+def _path(alive: Collection[tuple[str, ...]], left: Iterable[str]) -> list[str]:
+    """Return a path from a host in left to another host, or nothing."""
+    near = defaultdict(list)
+    for x, y in alive:
+        near[x].append(y)
+        near[y].append(x)
+    came: dict[str, str] = {x: "" for x in left}
+    todo = deque(came)
+    ours = set(came)
+    while todo:
+        x = todo.popleft()
+        if x[0] == "h" and x not in ours:
+            way = [x]
+            while came[way[-1]]:
+                way.append(came[way[-1]])
+            return way[::-1]
+        for y in near[x]:
+            if y not in came:
+                came[y] = x
+                todo.append(y)
+    return []
+
+
+def drawn(cables: Iterable[Pair], marked: Iterable[Pair], left: Iterable[str]) -> None:
+    """Draw a tree's cables tier by tier, those that are marked in colour."""
+    import matplotlib.pyplot as plt
+
+    plt.style.use("mlsyscore.figures")
+    cut, ours = {frozenset(p) for p in marked}, set(left)
+    names = {str(x) for pair in cables for x in pair}
+    width = Counter(x[0] for x in names)
+    at = {x: ((int(x[1:]) + 0.5) / width[x[0]], TIERS.index(x[0])) for x in names}
+    _, ax = plt.subplots(figsize=(6.4, 3.4))
+    for x, y in cables:
+        found = frozenset((x, y)) in cut
+        color, lw = ("C1", 2.2) if found else ("0.6", 0.8)
+        ax.plot(*zip(at[x], at[y], strict=True), color=color, lw=lw)
+    for x, place in at.items():
+        mark = ("s", "C0") if x[0] != "h" else ("o", "C2" if x in ours else "C3")
+        ax.plot(*place, mark[0], color=mark[1])
+    ax.set(xticks=[], frame_on=False)
+    ax.set_yticks(range(4), ["host", "edge", "aggregation", "core"])
+    ax.grid(visible=False)
+    plt.show()

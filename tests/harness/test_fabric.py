@@ -1,25 +1,17 @@
-"""Timings, cables and loads that the third lab's checks stand on."""
+"""Cables as a student lists them."""
 
-import math
+import itertools
 
-import numpy as np
+import matplotlib.pyplot as plt
 import pytest
 
-from mlsyscore.harness.fabric import cabled, pod_of, scattered, timings
-from mlsyscore.network import Link
-from mlsyscore.units import GB, us
+from mlsyscore.harness.fabric import cabled, drawn, parting, pod_of, tiers, wired
 
-LINK = Link(2 * us, 25 * GB)
-
-
-def test_so_many_timings_of_each_size_are_wrong_and_named():
-    n, T, bad = timings(np.random.default_rng(1), LINK, 20, slow=3, short=1)
-    assert n.size == T.size == 12 * 20
-    off = T / LINK.time(n)
-    assert sorted(bad) == bad
-    assert set(np.flatnonzero((off > 5) | (off < 0.2))) == set(bad)
-    assert sum(off[bad] > 5) == 12 * 3
-    assert np.std(np.log(np.delete(off, bad))) == pytest.approx(0.03, rel=0.2)
+FOUR = [(f"h{i}", f"e{i // 2}") for i in range(16)]
+FOUR += [(f"e{e}", f"a{e // 2 * 2 + j}") for e in range(8) for j in (0, 1)]
+FOUR += [(f"a{a}", f"c{a % 2 * 2 + j}") for a in range(8) for j in (0, 1)]
+LEAVES = [("h0", "x"), ("h1", "x"), ("h2", "y"), ("h3", "y")]
+LEAVES += [("x", "s"), ("s", "x"), ("s", "y"), ("x", "t"), ("t", "y")]
 
 
 def test_cables_become_a_table_of_neighbours():
@@ -41,20 +33,75 @@ def test_what_is_no_cable_is_told(cables):
         cabled(cables)
 
 
-def test_loads_scatter_as_their_error_says():
-    true = 0.5 / math.sqrt(400)
+def test_a_tree_passes_and_every_other_one_is_told():
+    tiers(4, cabled(FOUR))
+    wired(4, cabled(FOUR))
+    lost = [pair for pair in FOUR if "c3" not in pair]
+    with pytest.raises(AssertionError, match="names with c: you have 3; 4 is expected"):
+        tiers(4, cabled(lost))
+    later = [tuple(f"{x[0]}{int(x[1:]) + 1}" for x in pair) for pair in FOUR]
+    with pytest.raises(AssertionError, match="leave no number out"):
+        tiers(4, cabled(later))
+    with pytest.raises(AssertionError, match="cables: you have 49; 48 is expected"):
+        tiers(4, cabled([*FOUR, ("a0", "c0")]))
+    with pytest.raises(AssertionError, match="there are no cables"):
+        wired(4, {})
+    for one, other, says in (
+        (("h2", "e1"), ("h2", "e0"), "e0 has"),
+        (("a0", "c1"), ("a0", "c0"), "a0 has a cable twice"),
+    ):
+        with pytest.raises(AssertionError, match=says):
+            wired(4, cabled([other if pair == one else pair for pair in FOUR]))
+    swapped = {"h1": "h2", "h2": "h1"}
+    wrong = [tuple(swapped.get(x, x) for x in pair) for pair in FOUR]
+    with pytest.raises(AssertionError, match="h2 is below e0, not e1"):
+        wired(4, cabled(wrong))
+    swapped = {("a2", "c0"): ("a2", "c2"), ("a3", "c2"): ("a3", "c0")}
+    wrong = [swapped.get(pair, pair) for pair in FOUR]
+    wired(4, cabled(wrong))  # another wiring that is right
+    swapped = {("a1", "c2"): ("a1", "c0"), ("a2", "c0"): ("a2", "c2")}
+    wrong = [swapped.get(pair, pair) for pair in FOUR]
+    with pytest.raises(AssertionError, match=r"c[02] reaches pods .* every pod once"):
+        wired(4, cabled(wrong))
 
-    def runs(scale, seeds=range(40), said=true):
-        draws = [np.random.default_rng(s).normal() for s in seeds]
-        return [(1.5 + scale * true * z, said) for z in draws]
 
-    scattered("", runs(1), 1.5, true, 400)
-    with pytest.raises(AssertionError, match="which is not it"):
-        scattered("", runs(1), 1.6, true, 400)
-    for scale in (0.2, 2.5):  # draws that agree too well, or are too few
-        with pytest.raises(AssertionError, match="the loads scatter by"):
-            scattered("", runs(scale), 1.5, true, 400)
-    with pytest.raises(AssertionError, match="no standard error of"):
-        scattered("", runs(1, said=0.5), 1.5, true, 400)
-    with pytest.raises(AssertionError, match="40 seeds give 20 answers"):
-        scattered("", runs(1, [s // 2 for s in range(40)]), 1.5, true, 400)
+def test_cables_that_part_are_counted():
+    left = ["h0", "h1"]
+    assert parting("", [("x", "s"), ["x", "s"], {"t", "x"}], LEAVES, left) == 3
+    assert parting("", iter([("y", "s"), ("t", "y")]), LEAVES, left) == 2
+    assert parting("", LEAVES, LEAVES, left) == len(LEAVES)
+    assert parting("", [("y", "s")], LEAVES, left, ["t"]) == 1
+    assert parting("", [], LEAVES, left, ["s", "t"]) == 0
+    assert parting("", [("h0", "h9")], [("h0", "h9")], ["h0"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ([("x", "s"), ("t", "x")], "a path is left: h[01] - x - s - y - h[23]"),
+        ([("x", "s")] * 3, r"\('s', 'x'\) 3 times; there are 2 such cables"),
+        ([("x", "y")], "there are 0 such cables that carry anything"),
+        ([("x", 3)], "a cable is a pair of names"),
+        ([("x", "s", "t")], "2 values are expected, not 3"),
+        (2, "a list is expected, not int"),
+    ],
+)
+def test_what_does_not_part_is_told(answer, says):
+    with pytest.raises(AssertionError, match=says):
+        parting("", answer, LEAVES, ["h0", "h1"])
+
+
+def test_a_cable_of_a_dead_switch_carries_nothing():
+    with pytest.raises(AssertionError, match="0 such cables that carry anything"):
+        parting("", [("x", "t"), ("y", "s")], LEAVES, ["h0", "h1"], ["t"])
+
+
+def test_marked_cables_are_drawn_in_colour(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gca()))
+    drawn(FOUR, [("e0", "h0")], ["h0"])
+    colours = [line.get_color() for line in shown[0].lines]
+    assert colours.count("C1") == 1
+    names = set(itertools.chain.from_iterable(FOUR))
+    assert len(colours) == len(FOUR) + len(names)
+    plt.close("all")
