@@ -116,15 +116,18 @@ def drawn(cables: Iterable[Pair], marked: Iterable[Pair], left: Iterable[str]) -
     plt.style.use("mlsyscore.figures")
     cut, ours = {frozenset(p) for p in marked}, set(left)
     names = {str(x) for pair in cables for x in pair}
-    width = Counter(x[0] for x in names)
+    width = {
+        t: 1 + max((int(x[1:]) for x in names if x[0] == t), default=0) for t in TIERS
+    }
     at = {x: ((int(x[1:]) + 0.5) / width[x[0]], TIERS.index(x[0])) for x in names}
     _, ax = plt.subplots(figsize=(6.4, 3.4))
     for x, y in cables:
         found = frozenset((x, y)) in cut
         color, lw = ("C1", 2.2) if found else ("0.6", 0.8)
-        ax.plot(*zip(at[x], at[y], strict=True), color=color, lw=lw)
+        ax.plot(*zip(at[x], at[y], strict=True), color=color, lw=lw, ls="-")
     for x, place in at.items():
-        mark = ("s", "C0") if x[0] != "h" else ("o", "C2" if x in ours else "C3")
+        mark = ("o", "C2") if x in ours else ("^", "C3")
+        mark = mark if x[0] == "h" else ("s", "C0")
         ax.plot(*place, mark[0], color=mark[1])
     ax.set(xticks=[], frame_on=False)
     ax.set_yticks(range(4), ["host", "edge", "aggregation", "core"])
