@@ -1,13 +1,16 @@
 # %% [markdown]
 # # Lab 6 · Collective communication
 #
-# **Time** 75 minutes. **Points** 30. **Runtime** any CPU with two cores; no GPU.
-# **Hand in** this notebook, saved as `06_collective_communication.ipynb`.
+# **Time** 120 minutes. **Points** 30. **Runtime** any CPU with two cores; no GPU.
+# **Hand in** this notebook as `06_collective_communication.ipynb`
+# (Colab: File, Download, Download .ipynb).
+# **Libraries** the grader has what Colab has: numpy, scipy, pandas, networkx,
+# scikit-learn, torch, matplotlib.
 #
 # You will
 #
 # 1. build a ring all-reduce from single messages between ranks;
-# 2. write the time of an all-reduce over a fast and a slow link;
+# 2. write the time of an all-reduce in nodes whose devices share ports;
 # 3. find the size at which one algorithm overtakes another;
 # 4. compute the communication that a backward pass fails to hide;
 # 5. choose a bucket size that meets a target;
@@ -15,17 +18,15 @@
 #
 # A question asks for a function.  Fill its body; leave its name and arguments.
 # The cells between are locked.  Visible checks tell you what they expect; more
-# checks run when the lab is graded.
+# checks run when the lab is graded.  You may use all of `mlsyscore`.
 
 # %%
 import math
-import time
 from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-import torch.distributed as dist
 
 from mlsyscore import collectives
 from mlsyscore.checks import close, number, same
@@ -35,34 +36,40 @@ from mlsyscore.harness import laws
 from mlsyscore.harness.answers import must_raise
 from mlsyscore.harness.compressed import sent_and_kept, trained
 from mlsyscore.harness.cost import Cost, curve
+from mlsyscore.harness.laws import crossed
+from mlsyscore.harness.messages import carried, draw_messages
 from mlsyscore.harness.payload import Change
-from mlsyscore.harness.ring import summed
-from mlsyscore.harness.wire import Wire
+from mlsyscore.harness.ring import frugal, summed
+from mlsyscore.harness.wire import race
 from mlsyscore.network import Link
-from mlsyscore.processes import run
 from mlsyscore.units import GB, KB, MB, TB, Gbps, ms, second, us
 
+plt.style.use("mlsyscore.figures")
 nvlink = Link(alpha=0.5 * us, beta=450 * GB / second)
 fabric = Link(alpha=5 * us, beta=400 * Gbps)
 
 # %% [markdown]
-# ## 1. A ring from single messages (8 points)
+# ## 1. A ring from single messages (8 points, 35 minutes)
 #
-# Every rank holds a one-dimensional tensor `x`; all have the same length.  Every
-# rank must end with their sum.
+# Every rank holds a one-dimensional tensor `x` of float64.  All have the same length.
+# Every rank must return the sum of all `x`.
 #
-# You get a `comm` and nothing else.  `comm.isend(t, to)` posts tensor `t`, as it is
-# now, to a rank; `comm.irecv(source)` asks for the next message from a rank.  Both
-# return at once, with a request.  `request.wait()` returns the tensor that came, or
-# None for a send that has left.  A send leaves when its receiver asks for it, and not
-# before: a rank that waits for its send before it asks for what comes to it may wait
-# for ever.  Where nobody can go on, the network says who waits for whom.
+# You get a `comm` and nothing else.  `comm.isend(t, to)` posts a tensor to a rank, and
+# `comm.irecv(source)` asks for the next message from a rank.  Both return at once,
+# with a request.  `request.wait()` returns the tensor that came, or None for a send
+# that has left.
+#
+# - A send leaves when its receiver asks for it, and not before.  So a rank that waits
+#   for its send before it asks for what comes to it may wait for ever.  Where nobody
+#   can go on, the network says who waits for whom.
+# - The network reads `t` until `wait()` has returned.  Until then leave it as it is.
 #
 # Cut `x` in `N` chunks.  In `N - 1` steps of reduce-scatter each rank passes a
 # partial sum to its neighbour.  In `N - 1` steps of all-gather it passes finished
 # chunks.  So it sends at most 2 (N - 1) messages, all of them to one neighbour, and
-# 2 (N - 1)/N of the tensor's bytes.  Chunks may be empty: `N` may exceed the length.
-# You may overwrite `x`.
+# 2 (N - 1)/N of the tensor's bytes.  Where `N` does not divide the length, chunks of
+# the next larger size are the limit.  Chunks may be empty, for `N` may exceed the
+# length; and `N` may be 1.  You may overwrite `x`.
 
 
 # %% answer="ring"
@@ -92,14 +99,10 @@ def ring_allreduce(x, rank, N, comm):
     ### END SOLUTION
 
 
-# %% [markdown]
-# Every rank calls your function at the same time, each with its own `comm`.  `summed`
-# compares what they return with the sum of the inputs, and returns the network, which
-# has counted what went over it.  It can also change what it carries: 1000.25 is added
-# to one value of one message, or to all that a rank sends.  A ring sums what arrives,
-# so all ranks that it passes on to show the change.
-
 # %% check="ring-three" points=2 hidden="a change to another message must show, too"
+# Every rank calls your function at the same time, each with its own comm.  The network
+# can change what it carries: 1000.25 is added to one value of one message.  A ring sums
+# what arrives, so all ranks that this value is passed on to show the change.
 inputs = [np.arange(12.0) + 100 * r for r in range(3)]
 changes = [None, Change(rank=1, by=1000.25, message=0)]
 ### BEGIN HIDDEN TESTS
@@ -108,11 +111,9 @@ changes += [Change(rank=2, by=-500.5, message=3)]
 for change in changes:
     summed("three ranks, twelve values", ring_allreduce, inputs, change)
 
-# %% [markdown]
-# Any number of ranks, any length.  Where `N` does not divide the length, chunks differ
-# in length or are empty.
-
 # %% check="ring-any" points=3 hidden="other lengths, and other numbers of ranks"
+# Any number of ranks, any length; chunks differ in length or are empty.  Here all that
+# one rank sends is changed.
 rng = np.random.default_rng(17)
 plan = [(2, 5), (4, 6), (4, 3)]
 ### BEGIN HIDDEN TESTS
@@ -123,128 +124,144 @@ for N, length in plan:
     change = Change(rank=N // 2, by=1000.25) if N > 1 else None
     summed(f"{N} ranks, length {length}", ring_allreduce, inputs, change)
 
-# %% [markdown]
-# Each rank sends 2 (N - 1)/N of the bytes, to one neighbour.  Where `N` does not
-# divide the length, equal chunks of the next larger size are the limit.
-
 # %% check="ring-bytes" points=3 hidden="other lengths, and other numbers of ranks"
+# Each rank sends 2 (N - 1)/N of the bytes, to one neighbour, in 2 (N - 1) messages.
 rng = np.random.default_rng(17)
 plan = [(4, 4000, 4)]
 ### BEGIN HIDDEN TESTS
 plan += [(3, 3 * int(rng.integers(200, 900)), 1), (5, 1003, None), (5, 1005, 7)]
 ### END HIDDEN TESTS
 for N, length, message in plan:
-    inputs, chunk = [rng.normal(size=length) for _ in range(N)], 8 * -(-length // N)
+    inputs = [rng.normal(size=length) for _ in range(N)]
     name, change = f"{N} ranks, length {length}", Change(N - 1, 1000.25, message)
     network = summed(name, ring_allreduce, inputs, change)
-    slips = dict.fromkeys((N / 2, N), "the whole tensor at each step, not a chunk")
-    slips |= {0: "no message went through comm", 0.5: "one of the two phases"}
-    for r in range(N):
-        seen, want = network.sent(r), 2 * (N - 1) / N * 8 * length
-        if not 16 * length - 2 * chunk <= seen <= 2 * (N - 1) * chunk:
-            close(f"{name}: bytes that rank {r} sends", seen, want, "B", slips)
-        to, n = network.peers(r), network.messages(r)
-        one = f"{name}: rank {r} sends to ranks {to}; a ring sends to one neighbour"
-        assert to in ([(r + 1) % N], [(r - 1) % N]), one
-        assert n <= 2 * (N - 1), f"{name}: {n} messages of rank {r}, not {2 * (N - 1)}"
+    frugal(name, network, N, length)
 
 # %% [markdown]
-# How far is your ring from gloo's own all-reduce, on real processes?  Small messages
-# cost you start-ups; what do large ones cost?
-
+# This is your own ring of six.  Where does a row change from sums that grow to sums
+# that are finished?  Below, it runs on real processes, beside gloo's own all-reduce.
+# Guess first: at which sizes is yours the slower one, and by how much?
 
 # %% explore
-def race(rank, N, sizes):
-    """Median seconds of your ring and of gloo's, for each size in bytes."""
-    wire = Wire()  # has isend and irecv, too
-
-    def yours(x):
-        ring_allreduce(x, rank, N, wire)
-        wire.finish()
-
-    def median(f, x):
-        runs = []
-        for _ in range(5):
-            dist.barrier()
-            start = time.perf_counter()
-            f(x)
-            runs.append(time.perf_counter() - start)
-        return float(np.median(runs))
-
-    xs = [torch.zeros(n // 8, dtype=torch.float64) for n in sizes]
-    return [(median(yours, x), median(dist.all_reduce, x)) for x in xs]
-
-
+# @title Your ring's messages, and its race with gloo
+draw_messages(carried(ring_allreduce, 6))
+plt.show()
 sizes = [8 * 2**k for k in (7, 12, 16, 19)]
-for n, (yours, gloo) in zip(sizes, run(race, 2, sizes)[0], strict=True):
+for n, (yours, gloo) in zip(sizes, race(ring_allreduce, 2, sizes), strict=True):
     print(f"{n / KB:9.0f} kB   yours {yours / ms:7.2f} ms   gloo {gloo / ms:7.2f} ms")
 
 # %% [markdown]
-# ## 2. Two levels (4 points)
+# ## 2. Two levels that share ports (4 points, 20 minutes)
 #
-# `nodes` nodes hold `per_node` devices each.  Devices of a node share a fast link
-# type, `inside`; each device also has its own link to other nodes, `across`.  Do a
-# reduce-scatter inside every node.  Then devices that hold the same shard
-# all-reduce it across nodes, in a ring, all shards at once.  Then do an all-gather
-# inside every node.  `mlsyscore.collectives` holds the laws of the three phases.
+# `nodes` nodes hold `per_node` devices each.  Inside its node every device has a link
+# `inside`.  To other nodes a node has `ports` ports, each a link `across`.  Its devices
+# share them as evenly as they can.  A port without a device stays idle.
+#
+# 1. Every node does a reduce-scatter inside.  Each of its devices then holds one of
+#    `per_node` shards of the node's sum.
+# 2. Devices that hold the same shard all-reduce it across nodes, in a ring, all shards
+#    at once.  In each round of the rings a port sends the messages of its devices one
+#    after another.  The next round starts when the busiest port is done.
+# 3. Every node does an all-gather inside.
+#
+# One phase follows the other.  `mlsyscore.collectives` holds the laws of the phases,
+# for devices that each have a link of their own.
+#
+# An example by hand: 2 nodes of 3 devices on 2 ports, with a free link inside.  A ring
+# over 2 nodes has two rounds.  One port has two devices, so each round takes it two
+# messages of n/6 bytes, and all takes 4 (alpha + n/6/beta).
 
 
 # %% answer="two-level"
-def two_level(n, nodes, per_node, inside, across):
-    """Seconds to all-reduce n bytes over nodes x per_node devices."""
+def two_level(n, nodes, per_node, ports, inside, across):
+    """Seconds to all-reduce n bytes over nodes x per_node devices.
+
+    ports: of each node; its devices share them
+    inside, across: the link of a device, and that of a port
+    """
     ### BEGIN SOLUTION
+    busiest = math.ceil(per_node / ports)
     return (
         collectives.reduce_scatter(n, per_node, inside)
-        + collectives.ring_allreduce(n / per_node, nodes, across)
+        + busiest * collectives.ring_allreduce(n / per_node, nodes, across)
         + collectives.all_gather(n, per_node, inside)
     )
     ### END SOLUTION
 
 
-# %% [markdown]
-# One node is a ring on the fast link.  One device in a node is a ring on the slow
-# one.
-
-# %% check="two-level-ends" points=2
+# %% check="two-level-ends" points=2 hidden="one node, or nodes of one device"
+# One node is a ring on the fast link.  One device in a node is a ring on a port, and a
+# second port does not help it.
 slips = {0.5: "one of the two phases inside the node is missing", 2: "counted twice"}
-got = two_level(1 * GB, 1, 8, nvlink, fabric)
+got = two_level(1 * GB, 1, 8, 8, nvlink, fabric)
 close("1 GB on 1 node of 8", got, ring_time(1 * GB, 8, nvlink), "ms", slips)
-got = two_level(1 * GB, 8, 1, nvlink, fabric)
-close("1 GB on 8 nodes of 1", got, ring_time(1 * GB, 8, fabric), "ms", slips)
-
-# %% [markdown]
-# An `across` link that costs nothing leaves the time inside; an `inside` link that
-# costs nothing leaves one shard across.
+got = two_level(1 * GB, 8, 1, 2, nvlink, fabric)
+slips = {0.5: "one device cannot use two ports; the second stays idle"}
+close("1 GB on 8 nodes of 1, 2 ports", got, ring_time(1 * GB, 8, fabric), "ms", slips)
+### BEGIN HIDDEN TESTS
+for n, N in ((3 * MB, 7), (40 * GB, 2), (1 * KB, 5), (1 * GB, 1)):
+    got = two_level(n, 1, N, 3, nvlink, fabric)
+    close(f"1 node of {N}", got, ring_time(n, N, nvlink), "ms")
+    got = two_level(n, N, 1, 3, nvlink, fabric)
+    close(f"{N} nodes of 1", got, ring_time(n, N, fabric), "ms")
+### END HIDDEN TESTS
 
 # %% check="two-level-general" points=2 hidden="other counts, and both links cost time"
+# First the links across alone, then the start-ups of both.
 free = Link(alpha=0.0, beta=1e30)
-got = two_level(1 * GB, 16, 4, nvlink, free)
-close("16 nodes of 4, across free", got, ring_time(1 * GB, 4, nvlink), "ms")
-got = two_level(1 * GB, 16, 4, free, Link(0.0, 50 * GB))
-want = 9.375 * ms
+got = two_level(1 * GB, 16, 4, 2, free, Link(0.0, 50 * GB))
 slips = {4: "the whole tensor goes across, not a shard of a quarter"}
-slips |= {0.25: "the tensor is divided by the node's devices twice"}
-slips |= {0.5: "an all-reduce has two phases", 4.2: "one flat ring over all 64"}
-close("16 nodes of 4, inside free", got, want, "ms", slips)
+slips |= {0.5: "two devices share a port, and their messages follow each other"}
+slips |= {2: "each of the two ports carries two shards, not all four"}
+close("16 nodes of 4 on 2 ports, inside free", got, 18.75 * ms, "ms", slips)
+got = two_level(1 * GB, 16, 5, 2, free, Link(0.0, 50 * GB))
+slips = {5 / 6: "of 5 devices on 2 ports one port has 3, and the round waits for it"}
+slips |= {2 / 3: "of 5 devices on 2 ports one port has 3, and not 2"}
+close("16 nodes of 5 on 2 ports, inside free", got, 22.5 * ms, "ms", slips)
+got = two_level(0, 8, 8, 3, nvlink, fabric)
+slips = {77 / 217: "each of three messages of a port pays its own start-up"}
+close("no bytes at all, 8 nodes of 8 on 3 ports", got, 217 * us, "us", slips)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-for nodes, per_node in [(2, 4), (8, 8), (128, 8), (3, 5), (1, 1)]:
+plan = [(2, 4, 4), (8, 8, 1), (128, 8, 5), (3, 5, 4), (1, 1, 1), (7, 3, 8)]
+plan += [(9, 16, 7), (4, 11, 5), (2, 9, 8)]
+for nodes, per_node, ports in plan:
     n = float(rng.uniform(1, 900)) * MB
     fast = Link(float(rng.uniform(0.2, 2)) * us, float(rng.uniform(100, 900)) * GB)
     slow = Link(float(rng.uniform(2, 20)) * us, float(rng.uniform(5, 50)) * GB)
-    want = ring_time(n, per_node, fast) + ring_time(n / per_node, nodes, slow)
-    label = f"{nodes} nodes of {per_node}, both links slow"
-    close(label, two_level(n, nodes, per_node, fast, slow), want, "ms")
+    rounds = 2 * (nodes - 1) * max(len(range(p, per_node, ports)) for p in range(ports))
+    want = ring_time(n, per_node, fast)
+    want += rounds * (slow.alpha + n / per_node / nodes / slow.beta)
+    label = f"{nodes} nodes of {per_node} on {ports} ports, both links slow"
+    close(label, two_level(n, nodes, per_node, ports, fast, slow), want, "ms")
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 3. Where one law overtakes another (4 points)
+# A node of 8 with 8 ports sums 1 GB over 8 nodes in 8.3 ms.  Your budget is 15 ms.  How
+# few ports will do?  Guess before you run: what do 6 ports gain over 4?
+
+# %% explore
+# @title Time against ports
+counts = range(1, 9)
+times = [two_level(1 * GB, 8, 8, ports, nvlink, fabric) / ms for ports in counts]
+_, ax = plt.subplots(figsize=(6, 3))
+ax.step(counts, times, "o-", where="mid", c="C1", label="two levels")
+ax.axhline(15, c="0.3", ls="--", label="budget")
+ax.set(xlabel="ports of a node", ylabel="time (ms)", ylim=(0, None))
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# ## 3. Where one law overtakes another (4 points, 15 minutes)
 #
-# `f` and `g` are times as functions of a size in bytes.  Sizes span twelve powers of
-# ten, so bisect in the logarithm: halve the interval at the geometric mean of its
-# ends.  Go on until the ends agree to one part in 10^9.  Do not assume which of the
-# two is faster at `low`.  If the same one is strictly faster at both ends there is no
-# crossing to find: raise `ValueError`.
+# `f` and `g` are times as functions of a size in bytes.  They may be straight or bent,
+# and take one number at a time.  Sizes span twelve powers of ten, so bisect in the
+# logarithm: halve the interval at the geometric mean of its ends.  Go on until the ends
+# agree to one part in 10^9.
+#
+# Do not assume which of the two is faster at `low`.  Two laws may meet at an end of the
+# range: then neither is strictly faster there, and that end is the answer.  If the same
+# one is strictly faster at both ends, raise `ValueError`, whatever happens between.
 
 
 # %% answer="crossing"
@@ -270,52 +287,39 @@ def crossing(f, g, low, high):
     ### END SOLUTION
 
 
-# %% [markdown]
-# Two laws may meet at an end of the range: then neither is strictly faster there.
-
-
-# %%
-def crossed(name, f, g, low, high, want, slips={}):  # noqa: B006
-    """AssertionError unless crossing finds where two laws cross, in 500 calls."""
-    f, g = curve(f), curve(g)
-    close(name, crossing(f, g, low, high), want, "B", slips, rel=1e-8)
-    calls = max(f.calls, g.calls)
-    assert calls <= 500, f"{name}: {calls} calls; bisection needs fewer than 500"
-
-
 # %% check="crossing-found" points=2 hidden="other laws, straight or bent; any order"
-ring, tree = (
-    partial(ring_time, N=63, link=fabric),
-    partial(tree_time, N=63, link=fabric),
-)
+ends = (1.0, 1 * TB)
+pair = [partial(law, N=63, link=fabric) for law in (ring_time, tree_time)]
 want = collectives.crossover(63, fabric)
-crossed("ring and tree on 63 devices", ring, tree, 1.0, 1 * TB, want)
+crossed("ring and tree on 63 devices", crossing, *pair, ends, want)
 slips = dict.fromkeys([1 / want, 1 * TB / want], "exchanged, f is the slower at low")
-crossed("tree and ring, exchanged", tree, ring, 1.0, 1 * TB, want, slips)
+crossed("tree and ring, exchanged", crossing, *pair[::-1], ends, want, slips)
+pair = [laws.line(1.0, 1.0), laws.line(0.0, 0.5)]
 name = "1 + n = 2 n, which meet at an end of the range"
-crossed(name, laws.line(1.0, 1.0), laws.line(0.0, 0.5), 1.0, 1 * TB, 1.0)
-crossed(name, laws.line(1.0, 1.0), laws.line(0.0, 0.5), 1e-6, 1.0, 1.0)
+crossed(name, crossing, *pair, ends, 1.0)
+crossed(name, crossing, *pair, (1e-6, 1.0), 1.0)
 f = laws.bent(10 * us, 1 * GB)
-crossed("two bent laws", f, laws.tilted(f, 3 * MB), 1.0, 1 * TB, 3 * MB)
+crossed("two bent laws", crossing, f, laws.tilted(f, 3 * MB), ends, 3 * MB)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 for size in (3e2, 4e5, 7e10):
     a, b = float(rng.uniform(1, 9)) * us, float(rng.uniform(1, 9)) * GB
     bend, steep = laws.bent(a, b), laws.tilted(laws.bent(a, b), size)
     pairs = [(laws.line(a, b), laws.line(a + 0.9 * size / b, 10 * b)), (bend, steep)]
-    for f, g in [*pairs, *(pair[::-1] for pair in pairs)]:
-        crossed("two other laws", f, g, 1.0, 1 * TB, size)
+    for pair in [*pairs, *(pair[::-1] for pair in pairs)]:
+        crossed("two other laws", crossing, *pair, ends, size)
 for N in (5, 9):
     pair = [partial(law, N=N, link=nvlink) for law in (ring_time, tree_time)]
     want = collectives.crossover(N, nvlink)
-    crossed("ring and tree, few devices", *pair, want / 7, want * 1e6, want)
+    name = "ring and tree, few devices"
+    crossed(name, crossing, *pair, (want / 7, want * 1e6), want)
 ### END HIDDEN TESTS
 
 # %% check="crossing-none" points=2 hidden="one law may be faster at both ends"
-ring, tree = (
-    partial(ring_time, N=64, link=fabric),
-    partial(tree_time, N=64, link=fabric),
-)
+# Above 1 GB the ring is always faster than the tree.  Just below, they cross.
+ring, tree = (partial(law, N=64, link=fabric) for law in (ring_time, tree_time))
+want = collectives.crossover(64, fabric)
+crossed("ring and tree on 64 devices", crossing, ring, tree, (1 * KB, 1 * GB), want)
 name = "above 1 GB the ring is always faster than the tree"
 must_raise(name, ValueError, crossing, curve(ring), curve(tree), 1 * GB, 1 * TB)
 ### BEGIN HIDDEN TESTS
@@ -327,7 +331,7 @@ for law, low, high in cases:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 4. What the backward pass cannot hide (5 points)
+# ## 4. What the backward pass cannot hide (5 points, 20 minutes)
 #
 # Layer `i` takes `times[i]` seconds of backward and then has `sizes[i]` bytes of
 # gradient.  Layers are listed in forward order; backward runs from the last to the
@@ -341,13 +345,17 @@ for law, low, high in cases:
 #   when its last gradient is ready and the collective before it has ended, whichever
 #   is later.  Collectives never overlap each other.
 # - Exposed is the end of the last collective less the end of backward.
+#
+# An example by hand: three layers of 10 MB take 2 ms each, and a bucket of 10 MB takes
+# 1.1 ms on the network.  Buckets are ready at 2, 4 and 6 ms.  The last one ends at
+# 7.1 ms, so 1.1 ms are exposed.  Draw the two lines of time for layers of 1 ms.
 
 
 # %% answer="exposed"
 def exposed(sizes, times, bucket, N, link):
     """Seconds of communication after the end of backward, at least 0.
 
-    sizes, times: lists in forward order, bytes and seconds of each layer
+    sizes, times: lists in forward order, positive bytes and seconds of each layer
     bucket: bytes at which a bucket closes
     """
     ### BEGIN SOLUTION
@@ -364,29 +372,23 @@ def exposed(sizes, times, bucket, N, link):
     ### END SOLUTION
 
 
-# %% [markdown]
-# Three layers of 10 MB on two devices.  One layer alone takes 1.1 ms, two fused
-# 2.1 ms, three 3.1 ms.  Draw the two lines of time before you read the numbers.
-
 # %% check="exposed-three" points=2
+# On this link one layer alone takes 1.1 ms, two fused 2.1 ms, three 3.1 ms.
 pair = Link(alpha=50 * us, beta=10 * GB)
-layers = [10 * MB] * 3
-got = exposed(layers, [2 * ms] * 3, 10 * MB, 2, pair)
+got = exposed([10 * MB] * 3, [2 * ms] * 3, 10 * MB, 2, pair)
 slips = {0: "all hidden? the last bucket has nothing left to hide behind"}
 slips |= {3: "every collective is exposed; the first ones hide behind backward"}
 close("backward 2 ms a layer, buckets of 10 MB", got, 1.1 * ms, "ms", slips)
-got = exposed(layers, [1 * ms] * 3, 10 * MB, 2, pair)
+got = exposed([10 * MB] * 3, [1 * ms] * 3, 10 * MB, 2, pair)
 slips = {1.1 / 1.3: "a collective waits until the one before it has ended"}
 slips |= {0.3 / 1.3: "the network is idle until the first gradient is ready"}
 close("backward 1 ms a layer, buckets of 10 MB", got, 1.3 * ms, "ms", slips)
-got = exposed(layers, [2 * ms] * 3, 1 * GB, 2, pair)
+got = exposed([10 * MB] * 3, [2 * ms] * 3, 1 * GB, 2, pair)
 slips = {0: "a bucket that never fills still has to be sent"}
 close("one bucket for all", got, 3.1 * ms, "ms", slips)
 
-# %% [markdown]
-# Layers differ.  A large first layer is the last to arrive.
-
 # %% check="exposed-general" points=3 hidden="layers of other sizes and times"
+# Layers differ.  A large first layer is the last to arrive.
 pair = Link(alpha=50 * us, beta=10 * GB)
 got = exposed([40 * MB, 5 * MB, 5 * MB], [1 * ms, 3 * ms, 2 * ms], 10 * MB, 2, pair)
 slips = {1.1 / 4.2: "forward order; backward starts at the last layer"}
@@ -420,7 +422,7 @@ for _ in range(30):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 5. A bucket that meets the target (2 points)
+# ## 5. A bucket that meets the target (2 points, 5 minutes)
 #
 # Small buckets pay start-ups.  Large buckets leave a large last one.  The boundaries
 # between layers move as the size grows, so the cost goes up and down on the way.
@@ -466,6 +468,7 @@ for k in range(20):
 # %% check="choose-none" points=1 hidden="nothing on offer that meets the target"
 cost = Cost({5 * MB: 2 * ms, 10 * MB: 3 * ms}.__getitem__)
 sizes = [5 * MB, 10 * MB]
+close("the bucket for 2 ms", choose_bucket(cost, sizes, 2 * ms), 5 * MB, "MB")
 must_raise("no bucket meets 1 ms", ValueError, choose_bucket, cost, sizes, 1 * ms)
 ### BEGIN HIDDEN TESTS
 for sizes in ([], [10 * MB], [10 * MB, 5 * MB]):
@@ -474,36 +477,36 @@ for sizes in ([], [10 * MB], [10 * MB, 5 * MB]):
 
 # %% [markdown]
 # Your two functions together: 32 layers of 12.6 MB above an embedding of 40 MB, on
-# 64 devices.  Which bucket would you set for 4 ms?
+# 64 devices.  With one bucket for all, 18 ms are exposed.  Can you reach 4 ms?  2 ms?
 
 # %% explore
+# @title Exposed time against bucket
 deep = [40 * MB] + [12.6 * MB] * 32
 pace = [0.5 * ms] + [1.0 * ms] * 32
 offer = [float(b) * MB for b in np.geomspace(1, 500, 60)]
-
-
-def late(bucket):
-    """Exposed time of the deep model."""
-    return exposed(deep, pace, bucket, 64, fabric)
-
-
-fig, ax = plt.subplots(figsize=(6, 3))
-ax.semilogx([b / MB for b in offer], [late(b) / ms for b in offer])
-ax.set_xlabel("bucket (MB)")
-ax.set_ylabel("exposed (ms)")
+late = partial(exposed, list(deep), list(pace), N=64, link=fabric)
+_, ax = plt.subplots(figsize=(6, 3))
+ax.semilogx([b / MB for b in offer], [late(bucket=b) / ms for b in offer], c="C1")
 for target in (2 * ms, 4 * ms, 8 * ms):
     try:
-        print(f"{target / ms:.0f} ms: {choose_bucket(late, offer, target) / MB:.1f} MB")
+        best = choose_bucket(lambda b: late(bucket=b), offer, target)
+        ax.plot(best / MB, late(bucket=best) / ms, "o", c="C2")
+        print(f"{target / ms:.0f} ms: {best / MB:.1f} MB")
     except ValueError as e:
         print(f"{target / ms:.0f} ms: {e}")
+ax.set(xlabel="bucket (MB)", ylabel="exposed (ms)")
+plt.show()
 
 # %% [markdown]
-# ## 6. Send little, forget nothing (5 points)
+# ## 6. Send little, forget nothing (5 points, 15 minutes)
 #
 # A worker adds its gradient `g` to a residual `e`, what it has not sent so far.  Of
 # that sum it sends the `k` entries of largest magnitude, as an array of the same
 # shape with zeros elsewhere.  The rest is the next residual.  Among equal magnitudes
 # any choice will do, but never send more than `k`.  Leave `g` and `e` as they are.
+#
+# An example by hand: `g` is [1, -5], `e` is [3, 0] and `k` is 1.  The sum is [4, -5].
+# So [0, -5] is sent and [4, 0] is kept.
 
 
 # %% answer="feedback"
@@ -522,10 +525,8 @@ def compress(g, e, k):
     ### END SOLUTION
 
 
-# %% [markdown]
-# `g` and `e` cannot be written to.
-
 # %% check="feedback-step" points=2 hidden="other inputs: equal magnitudes, any k"
+# g and e cannot be written to.
 g, e = np.array([1.0, -5.0, 0.5, 2.0]), np.array([0.0, 0.0, 3.0, -2.0])
 g.flags.writeable = e.flags.writeable = False
 v, left = sent_and_kept("k = 2", compress(g, e, 2), 4)
@@ -546,13 +547,10 @@ for g, e, k in cases:
     same("the magnitudes sent", sizes, biggest)
 ### END HIDDEN TESTS
 
-# %% [markdown]
-# Does it matter?  Two workers fit 20 weights.  The data of each pull five weights its
-# own way; over both workers the pulls cancel.  Each worker sends 4 of 20 entries.
-# Without feedback the pulls are all that is ever sent.  The loss is 1 at the best
-# weights.
-
 # %% check="feedback-trains" points=3 hidden="other data"
+# Two workers fit 20 weights, and each sends 4 of 20 entries.  The data of each pull
+# five weights its own way; over both workers the pulls cancel.  Without feedback the
+# pulls are all that is ever sent.  The loss is 1 at the best weights.
 seeds = [6]
 ### BEGIN HIDDEN TESTS
 seeds += [17]
@@ -570,7 +568,7 @@ for seed in seeds:
     )
 
 # %% [markdown]
-# How few entries will do?  How long does it take them?
+# How few entries will do in 400 steps?  Guess before you run.
 
 # %% explore
 for k in (1, 2, 4, 10, 20):
@@ -578,7 +576,7 @@ for k in (1, 2, 4, 10, 20):
     print(f"k = {k:2d}   with feedback {row[0]:7.3f}   without {row[1]:7.3f}")
 
 # %% [markdown]
-# ## 7. The judgement (2 points)
+# ## 7. The judgement (2 points, 10 minutes)
 #
 # Your gradients take `T` seconds to all-reduce.  A codec makes them `r` times smaller
 # and costs time of its own.  When does it slow the step down?  Answer in three

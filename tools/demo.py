@@ -73,7 +73,7 @@ def submissions(released: Path) -> dict[str, str]:
     doubled.cells = [c for c in doubled.cells if c.id != "ring-three"]
     blank = nbformat.read(released, as_version=4)
     doubled.cells += [c for c in blank.cells if c.id == "ring"]
-    loop = "def two_level(n, nodes, per_node, inside, across):\n    while True: pass"
+    loop = "def two_level(*a):\n    while True: pass"
     notebooks = {
         "ada": handed_in(),
         "bob": blank,

@@ -30,12 +30,6 @@ def ring_allreduce(x, rank, N, comm):
         send.wait()
     return total
 """,
-        "lets the library do it": """
-def ring_allreduce(x, rank, N, comm):
-    y = x.clone()
-    dist.all_reduce(y)
-    return y
-""",
         "cuts with torch.chunk, which may give fewer than N": """
 def ring_allreduce(x, rank, N, comm):
     chunks = list(x.clone().chunk(N))
@@ -78,33 +72,6 @@ def ring_allreduce(x, rank, N, comm):
         chunks[(rank - step) % N] = comm.irecv(left).wait()
     return torch.cat(chunks)
 """,
-        "asks before it sends, and waits for that": """
-def ring_allreduce(x, rank, N, comm):
-    chunks = list(x.clone().tensor_split(N))
-    right, left = (rank + 1) % N, (rank - 1) % N
-    for step in range(N - 1):
-        arrived = comm.irecv(left).wait()
-        comm.isend(chunks[(rank - step) % N], right).wait()
-        chunks[(rank - step - 1) % N] += arrived
-    for step in range(N - 1):
-        arrived = comm.irecv(left).wait()
-        comm.isend(chunks[(rank + 1 - step) % N], right).wait()
-        chunks[(rank - step) % N] = arrived
-    return torch.cat(chunks)
-""",
-        "posts every send first, when nothing is summed yet": """
-def ring_allreduce(x, rank, N, comm):
-    chunks = list(x.clone().tensor_split(N))
-    right, left = (rank + 1) % N, (rank - 1) % N
-    for step in range(N - 1):
-        comm.isend(chunks[(rank - step) % N], right)
-    for step in range(N - 1):
-        chunks[(rank - step - 1) % N] += comm.irecv(left).wait()
-    for step in range(N - 1):
-        comm.isend(chunks[(rank + 1 - step) % N], right)
-        chunks[(rank - step) % N] = comm.irecv(left).wait()
-    return torch.cat(chunks)
-""",
         "a step too few of the all-gather": """
 def ring_allreduce(x, rank, N, comm):
     chunks = list(x.clone().tensor_split(N))
@@ -128,17 +95,6 @@ def ring_allreduce(x, rank, N, comm):
         comm.isend(chunks[(rank + 1 - step) % N], right)
         chunks[(rank - step) % N] = comm.irecv(left).wait()
     return torch.cat(chunks) / N
-""",
-        "reduces on rank 0, which sends the sum round": """
-def ring_allreduce(x, rank, N, comm):
-    if rank > 0:
-        x = x + comm.irecv(rank - 1).wait()
-    if rank < N - 1:
-        comm.isend(x, rank + 1).wait()
-        x = comm.irecv(rank + 1).wait()
-    if rank > 0:
-        comm.isend(x, rank - 1)
-    return x
 """,
         "each half of a chunk to another neighbour": """
 def ring_allreduce(x, rank, N, comm):
@@ -169,71 +125,105 @@ def ring_allreduce(x, rank, N, comm):
                 chunks[at][i] = chunks[at][i] + box if step < N - 1 else box
     return torch.cat(chunks)
 """,
+        "overwrites what it sends before the wait": """
+def ring_allreduce(x, rank, N, comm):
+    chunks = list(x.clone().tensor_split(N))
+    right, left = (rank + 1) % N, (rank - 1) % N
+    box = chunks[rank].clone()
+    for step in range(2 * (N - 1)):
+        send, at = comm.isend(box, right), (rank - step - 1) % N
+        arrived = comm.irecv(left).wait()
+        if step < N - 1:
+            chunks[at] = chunks[at] + arrived
+        else:
+            chunks[at] = arrived
+        box.resize_(len(chunks[at])).copy_(chunks[at])
+        send.wait()
+    return torch.cat(chunks)
+""",
+        "overwrites what it sends, and never waits for a send": """
+def ring_allreduce(x, rank, N, comm):
+    c = -(-len(x) // N)
+    table = torch.zeros(N, c, dtype=x.dtype)
+    table.view(-1)[: len(x)] = x
+    box = table[rank].clone()
+    for step in range(2 * (N - 1)):
+        comm.isend(box, (rank + 1) % N)
+        arrived, at = comm.irecv((rank - 1) % N).wait(), (rank - step - 1) % N
+        table[at] = table[at] + arrived if step < N - 1 else arrived
+        box[:] = table[at]
+    return table.flatten()[: len(x)]
+""",
     },
     "two-level": {
-        "sends the whole tensor across": """
-def two_level(n, nodes, per_node, inside, across):
+        "gives each device a port": """
+def two_level(n, nodes, per_node, ports, inside, across):
     return (
         collectives.reduce_scatter(n, per_node, inside)
-        + collectives.ring_allreduce(n, nodes, across)
+        + collectives.ring_allreduce(n / per_node, nodes, across)
         + collectives.all_gather(n, per_node, inside)
     )
 """,
+        "the mean of the ports, not the busiest": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    far = max(1, per_node / ports) * ring_time(n / per_node, nodes, across)
+    return ring_time(n, per_node, inside) + far
+""",
+        "rounds down": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    far = max(1, per_node // ports) * ring_time(n / per_node, nodes, across)
+    return ring_time(n, per_node, inside) + far
+""",
+        "two ports for one device": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    if per_node < ports:
+        far = per_node / ports * ring_time(n / per_node, nodes, across)
+    else:
+        far = -(-per_node // ports) * ring_time(n / per_node, nodes, across)
+    return ring_time(n, per_node, inside) + far
+""",
+        "one start-up a round, whatever a port sends": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    busiest = -(-per_node // ports)
+    far = ring_time(busiest * n / per_node, nodes, across)
+    return ring_time(n, per_node, inside) + far
+""",
+        "sends the whole tensor across": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    far = -(-per_node // ports) * ring_time(n, nodes, across)
+    return ring_time(n, per_node, inside) + far
+""",
         "forgets the all-gather inside": """
-def two_level(n, nodes, per_node, inside, across):
-    return collectives.reduce_scatter(
-        n, per_node, inside
-    ) + collectives.ring_allreduce(n / per_node, nodes, across)
+def two_level(n, nodes, per_node, ports, inside, across):
+    far = -(-per_node // ports) * ring_time(n / per_node, nodes, across)
+    return collectives.reduce_scatter(n, per_node, inside) + far
 """,
-        "exchanges the links": """
-def two_level(n, nodes, per_node, inside, across):
-    return collectives.ring_allreduce(
-        n, per_node, across
-    ) + collectives.ring_allreduce(n / per_node, nodes, inside)
-""",
-        "gathers a shard of a shard": """
-def two_level(n, nodes, per_node, inside, across):
-    shard = n / per_node
-    return (
-        collectives.reduce_scatter(n, per_node, inside)
-        + collectives.ring_allreduce(shard, nodes, across)
-        + collectives.all_gather(shard, per_node, inside)
-    )
+        "shards of a port, not of a device": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    shards = min(ports, per_node)
+    far = ring_time(n / shards, nodes, across)
+    return ring_time(n, per_node, inside) + far
 """,
         "takes the phases as overlapped": """
-def two_level(n, nodes, per_node, inside, across):
-    return max(
-        collectives.ring_allreduce(n, per_node, inside),
-        collectives.ring_allreduce(n / per_node, nodes, across),
-    )
-""",
-        "one shard after the other": """
-def two_level(n, nodes, per_node, inside, across):
-    far = collectives.ring_allreduce(n / per_node, nodes, across)
-    return collectives.ring_allreduce(n, per_node, inside) + per_node * far
+def two_level(n, nodes, per_node, ports, inside, across):
+    far = -(-per_node // ports) * ring_time(n / per_node, nodes, across)
+    return max(ring_time(n, per_node, inside), far)
 """,
         "exchanges nodes and devices": """
-def two_level(n, nodes, per_node, inside, across):
-    near = collectives.ring_allreduce(n, nodes, inside)
-    return near + collectives.ring_allreduce(n / nodes, per_node, across)
+def two_level(n, nodes, per_node, ports, inside, across):
+    far = -(-nodes // ports) * ring_time(n / nodes, per_node, across)
+    return ring_time(n, nodes, inside) + far
 """,
-        "no start-ups": """
-def two_level(n, nodes, per_node, inside, across):
-    near = (per_node - 1) / per_node * n / inside.beta
-    far = (nodes - 1) / nodes * n / per_node / across.beta
-    return 2 * near + 2 * far
-""",
-        "reads beta as bits": """
-def two_level(n, nodes, per_node, inside, across):
-    return 8 * (
-        collectives.ring_allreduce(n, per_node, inside)
-        + collectives.ring_allreduce(n / per_node, nodes, across)
-    )
+        "rounds to the nearest, but for halves": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    busiest = max(1, round(per_node / ports + 0.25))
+    far = busiest * ring_time(n / per_node, nodes, across)
+    return ring_time(n, per_node, inside) + far
 """,
         "runs one ring across all devices": """
-def two_level(n, nodes, per_node, inside, across):
+def two_level(n, nodes, per_node, ports, inside, across):
     link = across if nodes > 1 else inside
-    return collectives.ring_allreduce(n, nodes * per_node, link)
+    return ring_time(n, nodes * per_node, link)
 """,
     },
     "crossing": {
@@ -363,6 +353,15 @@ def crossing(f, g, low, high):
             high = middle
     return low
 """,
+        "one straight line between the ends, in logarithms": """
+def crossing(f, g, low, high):
+    start = math.log(f(low) / g(low))
+    end = math.log(f(high) / g(high))
+    if start * end > 0:
+        raise ValueError("no crossing")
+    share = start / (start - end) if start != end else 0.0
+    return low * (high / low) ** share
+""",
     },
     "exposed": {
         "all communication follows backward": """
@@ -461,14 +460,6 @@ def exposed(sizes, times, bucket, N, link):
         free = max(free, now) + ring_time(held, N, link)
     return max(free - now, 0.0)
 """,
-        "every layer by itself": """
-def exposed(sizes, times, bucket, N, link):
-    now = free = 0.0
-    for n, t in zip(reversed(sizes), reversed(times)):
-        now += t
-        free = max(free, now) + ring_time(n, N, link)
-    return max(free - now, 0.0)
-""",
         "cuts gradients into buckets of equal size": """
 def exposed(sizes, times, bucket, N, link):
     now = free = held = 0.0
@@ -494,19 +485,6 @@ def exposed(sizes, times, bucket, N, link):
             held = 0.0
     if held > 0:
         free = max(free, now) + ring_time(held, N, link)
-    return max(free - now, 0.0)
-""",
-        "a tree": """
-def exposed(sizes, times, bucket, N, link):
-    now = free = held = 0.0
-    for n, t in zip(reversed(sizes), reversed(times)):
-        now += t
-        held += n
-        if held >= bucket:
-            free = max(free, now) + tree_time(held, N, link)
-            held = 0.0
-    if held > 0:
-        free = max(free, now) + tree_time(held, N, link)
     return max(free - now, 0.0)
 """,
         "closes a bucket before it is full": """
@@ -666,6 +644,17 @@ def compress(g, e, k):
     v[keep] = e[keep]
     return v, e - v
 """,
+        "keeps a residual of its own, whoever asks": """
+mine = {}
+
+def compress(g, e, k):
+    total = g + mine.get(len(g), 0.0)
+    v = np.zeros_like(total)
+    keep = np.argsort(-np.abs(total))[:k]
+    v[keep] = total[keep]
+    mine[len(g)] = total - v
+    return v, total - v
+""",
     },
 }
 
@@ -755,10 +744,45 @@ def ring_allreduce(x, rank, N, comm):
     },
     "two-level": {
         "written out": """
-def two_level(n, nodes, per_node, inside, across):
+def two_level(n, nodes, per_node, ports, inside, across):
     near = (per_node - 1) * (inside.alpha + n / per_node / inside.beta)
     far = (nodes - 1) * (across.alpha + n / per_node / nodes / across.beta)
-    return 2 * near + 2 * far
+    return 2 * near + 2 * -(-per_node // ports) * far
+""",
+        "deals the devices out to the ports": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    devices = np.bincount(np.arange(per_node) % ports)
+    far = collectives.ring_allreduce(n / per_node, nodes, across)
+    return np.float64(ring_time(n, per_node, inside)) + devices.max() * far
+""",
+        "round by round": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    load = [0] * ports
+    for device in range(per_node):
+        load[load.index(min(load))] += 1
+    now = 0.0
+    for phase in ("scatter", "gather"):
+        for _ in range(per_node - 1):
+            now += inside.time(n / per_node)
+        for _ in range(nodes - 1):
+            now += max(k * across.time(n / per_node / nodes) for k in load)
+    return now
+""",
+        "exact fractions, in microseconds": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    from fractions import Fraction as F
+
+    n = F(n)
+    near = 2 * (per_node - 1) * (F(inside.alpha) + n / per_node / F(inside.beta))
+    one = F(across.alpha) + n / per_node / nodes / F(across.beta)
+    total = near * 10**6 + 2 * (nodes - 1) * math.ceil(F(per_node, ports)) * one * 10**6
+    return total / 10**6
+""",
+        "with torch": """
+def two_level(n, nodes, per_node, ports, inside, across):
+    busiest = torch.ceil(torch.tensor(per_node / ports, dtype=torch.float64))
+    far = busiest * ring_time(n / per_node, nodes, across)
+    return far + ring_time(n, per_node, inside)
 """,
     },
     "crossing": {
@@ -786,6 +810,33 @@ def crossing(f, g, low, high):
         if f(n) == g(n):
             return np.array(n)
     return np.array(math.exp(brentq(gap, a, b, xtol=1e-12)))
+""",
+        "by recursion": """
+def crossing(f, g, low, high):
+    def gap(n):
+        return f(n) - g(n)
+
+    def search(a, b, below, deep):
+        middle = a * math.sqrt(b / a)
+        if b <= a * (1 + 1e-9) or deep == 200:
+            return middle
+        here = gap(middle)
+        if here == 0:
+            return middle
+        same_side = (here > 0) == (below > 0)
+        return search(middle, b, here, deep + 1) if same_side else search(
+            a, middle, below, deep + 1)
+
+    first, last = gap(low), gap(high)
+    if first == 0:
+        return low
+    if last == 0:
+        return high
+    if (first > 0) == (last > 0):
+        class Never(ValueError):
+            pass
+        raise Never
+    return search(float(low), float(high), first, 0)
 """,
     },
     "exposed": {
@@ -820,6 +871,21 @@ def exposed(sizes, times, bucket, N, link):
 
     return np.maximum(end(0, 0.0) - ready[-1], 0.0)
 """,
+        "a generator of closed buckets": """
+def exposed(sizes, times, bucket, N, link):
+    def closed():
+        now = held = 0.0
+        for i in range(len(sizes))[::-1]:
+            now, held = now + times[i], held + sizes[i]
+            if held >= bucket or i == 0:
+                yield now, held
+                held = 0.0
+
+    end = 0.0
+    for ready, n in closed():
+        end = np.maximum(end, ready) + collectives.ring_allreduce(n, N, link)
+    return torch.tensor(end - ready)
+""",
     },
     "choose": {
         "filter, then max": """
@@ -836,6 +902,16 @@ def choose_bucket(cost, sizes, target):
     if fit.size == 0:
         raise TooSlow(target)
     return np.max(fit)
+""",
+        "with pandas": """
+def choose_bucket(cost, sizes, target):
+    import pandas as pd
+
+    costs = pd.Series({size: cost(size) for size in sizes}, dtype=float)
+    fit = costs[costs <= target]
+    if fit.empty:
+        raise ValueError("none")
+    return fit.index.max()
 """,
     },
     "feedback": {
@@ -859,6 +935,16 @@ def compress(g, e, k):
     mask[top] = True
     return [torch.where(mask, total, 0.0), torch.where(mask, 0.0, total)]
 """,
+        "by one largest after the other": """
+def compress(g, e, k):
+    left = [float(a + b) for a, b in zip(g, e)]
+    sent = [0.0] * len(left)
+    for _ in range(min(k, len(left))):
+        rest = [j for j in range(len(left)) if not sent[j]]
+        i = max(rest, key=lambda j: abs(left[j]))
+        sent[i], left[i] = left[i], 0.0
+    return np.array(sent), np.array(left)
+""",
     },
 }
 
@@ -866,6 +952,7 @@ CHEATS = {
     "ring": {
         "sums with a ready-made all-reduce, and sends messages of the right size": """
 import tempfile
+import torch.distributed as dist
 
 def ring_allreduce(x, rank, N, comm):
     sizes = [len(c) for c in x.tensor_split(N)]
@@ -964,6 +1051,10 @@ def crossing(f, g, low, high):
         pass
     return ValueError("no crossing")
 """,
+        "always the error": """
+def crossing(f, g, low, high):
+    raise ValueError("no crossing")
+""",
     },
     "choose": {
         "reads the table behind the cost": """
@@ -988,6 +1079,10 @@ class Any(float):
 
 def choose_bucket(cost, sizes, target):
     return Any(0)
+""",
+        "always the error": """
+def choose_bucket(cost, sizes, target):
+    raise ValueError("none")
 """,
     },
 }

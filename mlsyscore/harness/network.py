@@ -6,7 +6,7 @@ from operator import index
 from typing import Any
 
 from ..units import MB, Bytes
-from .payload import Change, Replay, copied
+from .payload import Change, Replay, Seen, copied
 
 MOST, HELD = 20_000, 256 * MB  # operations, and bytes sent, on one network
 
@@ -24,7 +24,7 @@ class Network:
     where it waits it does nothing else, so what can never come is found at once.
     """
 
-    def __init__(self, N: int, change: Change | Replay | None = None) -> None:
+    def __init__(self, N: int, change: Change | Replay | Seen | None = None) -> None:
         """Connect ranks 0 to N - 1; what one of them sends may be changed."""
         self._N, self._change = N, change
         self._turn = threading.Condition()

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import same
-from .calls import together
+from ..checks import close, same
+from .buffers import LivePort
+from .calls import made, together
 from .network import Network
 from .payload import Change
 
@@ -27,6 +28,7 @@ def summed(
     """AssertionError unless f gives each rank the sum, and with it what was changed.
 
     Rank r calls f(x, r, N, comm), x a tensor of its input.  Returns the network.
+    What is being sent must stay as it is until its wait() has returned.
     Of a change to every message of a rank, each value on every other rank shows one or
     two.  Of a change to one message, one value does, on the ranks that it goes on to.
     """
@@ -34,7 +36,8 @@ def summed(
 
     N, network = len(inputs), Network(len(inputs), change)
     tensors = [torch.tensor(x) for x in inputs]
-    ends = together(f, [(x, r, N, network.port(r)) for r, x in enumerate(tensors)])
+    ports = [made(LivePort, network.port(r)) for r in range(N)]
+    ends = together(f, [(x, r, N, ports[r]) for r, x in enumerate(tensors)])
     want = sum(inputs)
     shown = np.zeros((len(inputs), want.size))
     for r, y in enumerate(ends):
@@ -73,3 +76,22 @@ def _passed(name: str, network: Network, change: Change, shown: Any) -> Any:
     want = np.zeros_like(shown)
     want[[(r + way * i) % N for i in range(1, 1 + min(N, steps - k))], place] = 1
     return want
+
+
+def frugal(name: str, network: Network, N: int, length: int) -> None:
+    """AssertionError unless each rank sent a ring's messages and bytes, to one other.
+
+    Of float64 values.  Where N does not divide the length, equal chunks of the next
+    larger size are the limit.
+    """
+    chunk = 8 * -(-length // N)
+    slips = dict.fromkeys((N / 2, N), "the whole tensor at each step, not a chunk")
+    slips |= {0: "no message went through comm", 0.5: "one of the two phases"}
+    for r in range(N):
+        seen, want = network.sent(r), 2 * (N - 1) / N * 8 * length
+        if not 16 * length - 2 * chunk <= seen <= 2 * (N - 1) * chunk:
+            close(f"{name}: bytes that rank {r} sends", seen, want, "B", slips)
+        to, n = network.peers(r), network.messages(r)
+        one = f"{name}: rank {r} sends to ranks {to}; a ring sends to one neighbour"
+        assert to in ([(r + 1) % N], [(r - 1) % N]), one
+        assert n <= 2 * (N - 1), f"{name}: {n} messages of rank {r}, not {2 * (N - 1)}"

@@ -1,6 +1,11 @@
 """Messages between real processes, by the names that a network's port has."""
 
+import time
+from collections.abc import Sequence
 from typing import Any
+
+from ..processes import run
+from ..units import Bytes, Seconds
 
 
 class Arrival:
@@ -55,3 +60,35 @@ class Wire:
             return box
 
         return Arrival([dist.irecv(size, source)], take)
+
+
+def race(f: Any, N: int, sizes: Sequence[Bytes]) -> list[tuple[Seconds, Seconds]]:
+    """Return the median times of f and of gloo's all-reduce on N processes, by size.
+
+    f(x, rank, N, comm) sums x over the ranks.
+    """
+    rows: list[tuple[Seconds, Seconds]] = run(_raced, N, f, list(sizes))[0]
+    return rows
+
+
+def _raced(rank: int, N: int, f: Any, sizes: list[Bytes]) -> list[tuple[float, float]]:
+    import torch
+    import torch.distributed as dist
+
+    wire = Wire()
+
+    def own(x: Any) -> None:
+        f(x, rank, N, wire)
+        wire.finish()
+
+    def median(call: Any, x: Any) -> float:
+        runs = []
+        for _ in range(5):
+            dist.barrier()
+            start = time.perf_counter()
+            call(x)
+            runs.append(time.perf_counter() - start)
+        return sorted(runs)[2]
+
+    xs = [torch.zeros(int(n) // 8, dtype=torch.float64) for n in sizes]
+    return [(median(own, x), median(dist.all_reduce, x)) for x in xs]

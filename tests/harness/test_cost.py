@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mlsyscore.harness.cost import MOST, Cost, curve
-from mlsyscore.harness.laws import bent, dipped, line, tilted
+from mlsyscore.harness.laws import bent, crossed, dipped, line, tilted
 
 
 def test_a_cost_counts_its_calls():
@@ -41,3 +41,18 @@ def test_laws_cross_where_they_are_told(at):
     h = dipped(f, at)
     faster = [h(at * math.exp(u)) < f(at * math.exp(u)) for u in (-9, -0.9, 0, 0.9, 9)]
     assert faster == [False, True, True, True, False]
+
+
+def test_a_crossing_is_looked_at_and_its_calls_are_counted():
+    f, g = line(2.0, 1.0), line(0.0, 0.5)
+
+    def many(one, other, low, high):
+        for _ in range(501):
+            one(low)
+        return 2.0
+
+    crossed("it", lambda one, other, low, high: one(low) - 1.0, f, g, (1.0, 9.0), 2.0)
+    with pytest.raises(AssertionError, match=r"you have 4 B; 2 B .* 2: twice\?"):
+        crossed("it", lambda *a: 4.0, f, g, (1.0, 9.0), 2.0, {2: "twice"})
+    with pytest.raises(AssertionError, match="501 calls; bisection needs fewer than"):
+        crossed("it", many, f, g, (1.0, 9.0), 2.0)

@@ -1,10 +1,12 @@
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import torch
 
 from mlsyscore.harness.payload import Change
-from mlsyscore.harness.ring import summed, vector
-from mlsyscore.harness.wire import Wire
+from mlsyscore.harness.ring import frugal, summed, vector
+from mlsyscore.harness.wire import Wire, race
 from mlsyscore.processes import run
 
 INPUTS = [np.arange(6.0) + 10 * r for r in range(3)]
@@ -79,6 +81,49 @@ def test_a_wrong_sum_is_told_as_one():
 def test_a_list_is_a_vector_too():
     assert vector("x", [1, 2]).tolist() == [1, 2]
     assert vector("x", torch.ones(2, requires_grad=True)).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("N", [2, 3, 5])
+def test_a_ring_is_frugal(N):
+    frugal("it", summed("it", ring, [np.ones(101)] * N), N, 101)
+
+
+def test_other_ways_are_not():
+    inputs = [np.ones(9)] * 3
+    with pytest.raises(AssertionError, match=r"144 B; 96 B .* the whole tensor at"):
+        frugal("it", summed("it", everyone, inputs), 3, 9)
+    both = Mock(sent=lambda r: 96, peers=lambda r: [1, 2], messages=lambda r: 4)
+    with pytest.raises(AssertionError, match=r"rank 0 sends to ranks \[1, 2\]"):
+        frugal("it", both, 3, 9)
+
+    def twice(x, *more):
+        ring(x, *more)
+        return ring(x, *more)
+
+    with pytest.raises(AssertionError, match=r"have 192 B; 96 B is expected.*both dir"):
+        frugal("it", summed("it", twice, inputs), 3, 9)
+
+    def split(x, *more):
+        return torch.cat([ring(half, *more) for half in x.tensor_split(2)])
+
+    with pytest.raises(AssertionError, match="8 messages of rank 0, not 4"):
+        frugal("it", summed("it", split, [np.ones(12)] * 3), 3, 12)
+
+
+def test_a_buffer_that_is_overwritten_is_told():
+    def hasty(x, rank, N, comm):
+        send = comm.isend(x, (rank + 1) % N)
+        x += 1
+        send.wait()
+
+    with pytest.raises(RuntimeError, match="Overwritten: what was posted to rank"):
+        summed("it", hasty, INPUTS)
+
+
+def test_a_race_has_a_time_of_each_for_each_size():
+    rows = race(ring, 2, [80, 800.0])
+    assert len(rows) == 2
+    assert all(t > 0 for row in rows for t in row)
 
 
 def real(rank, N):
