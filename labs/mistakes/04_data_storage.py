@@ -1,43 +1,20 @@
 """What students write in lab 4: wrong answers, and right ones of another kind."""
 
-NEEDED = """
-
-def needed(sizes, computes, depth, N, target):
-    low, high = 1e-6, 1e30
-    while high / low > 1 + 1e-9:
-        middle = (low * high) ** 0.5
-        reads = [n * N / middle for n in sizes]
-        if timeline(reads, computes, depth)[1] < target:
-            low = middle
-        else:
-            high = middle
-    return high
-"""
 TIMELINE = """
-def timeline(reads, computes, depth):
-    taken, read, done = [], 0.0, 0.0
-    for i, (t_read, t_compute) in enumerate(zip(reads, computes)):
-        if depth == 0:
-            read = done
-        elif i >= depth:
-            read = max(read, taken[i - depth])
-        read += t_read
-        taken.append(max(read, done))
-        done = taken[i] + t_compute
-    return done - sum(computes), sum(computes) / done
+def timeline(reads, computes, depth, readers):
+    begun, taken, free, done = [], [], [0.0] * readers, 0.0
+    for i, (r, c) in enumerate(zip(reads, computes)):
+        start = heapq.heappop(free)
+        if i >= depth:
+            start = max(start, taken[i - depth])
+        begun.append(start)
+        heapq.heappush(free, start + r)
+        taken.append(max(start + r, done))
+        done = taken[i] + c
+    return begun, taken
 """
-LOST = """
-
-def lost(death, t_save, t_drain, interval, slots):
-    saves = int(death / interval) + 1
-    begun, safe = schedule(t_save, t_drain, interval, slots, saves)
-    ends = [0.0] + [t + t_save for t in begun]
-    i = sum(t <= death for t in ends[1:])
-    work = i * interval + min(death - ends[i], interval)
-    return work - interval * sum(t <= death for t in safe)
-"""
-SCHEDULE = """
-def schedule(t_save, t_drain, interval, slots, saves):
+SAVED = """
+def saved(t_save, t_drain, interval, slots, saves):
     now, begun, safe = 0.0, [], []
     for i in range(saves):
         now += interval
@@ -47,6 +24,16 @@ def schedule(t_save, t_drain, interval, slots, saves):
         now += t_save
         safe.append(max(now, safe[-1] if safe else 0.0) + t_drain)
     return begun, safe
+"""
+LOST = """
+
+def lost(death, t_save, t_drain, interval, slots):
+    saves = int(death / interval) + 1
+    begun, safe = saved(t_save, t_drain, interval, slots, saves)
+    ends = [0.0] + [t + t_save for t in begun]
+    i = sum(t <= death for t in ends[1:])
+    work = i * interval + min(death - ends[i], interval)
+    return work - interval * sum(t <= death for t in safe)
 """
 SAMPLER = """
 class Sampler:
@@ -94,81 +81,87 @@ def prefetch(source, depth):
         places.release()
 """
 
+KEEPER = """
+class Keeper(Policy):
+    def __init__(self, C):
+        self.C, self.epoch, self.used = C, 0, {}
+
+    def begin(self):
+        self.epoch += 1
+
+    def hit(self, x):
+        self.used[x] = self.epoch
+
+    def miss(self, x):
+        out = None
+        if len(self.used) == self.C:
+            out = min(self.used, key=self.used.get)
+            if self.used[out] >= self.epoch - 1:
+                return x
+            del self.used[out]
+        self.used[x] = self.epoch
+        return out
+"""
+
 WRONG = {
     "timeline": {
-        "adds up each step by itself": """
-def timeline(reads, computes, depth):
-    work = sum(computes)
-    if depth == 0:
-        stall = sum(reads)
-    else:
-        stall = sum(max(r - c, 0.0) for r, c in zip(reads, computes))
-    return stall, work / (work + stall)
-"""
-        + NEEDED,
-        "the mean read decides": """
-def timeline(reads, computes, depth):
-    work = sum(computes)
-    stall = sum(reads) if depth == 0 else max(sum(reads) - work, 0.0)
-    return stall, work / (work + stall)
-"""
-        + NEEDED,
-        "a buffer without end": """
-def timeline(reads, computes, depth):
-    read = done = 0.0
-    for r, c in zip(reads, computes):
-        read = (done if depth == 0 else read) + r
-        done = max(read, done) + c
-    return done - sum(computes), sum(computes) / done
-"""
-        + NEEDED,
-        "a place is free when its batch is computed": """
-def timeline(reads, computes, depth):
-    read, ends = 0.0, [0.0]
-    for i, (r, c) in enumerate(zip(reads, computes)):
-        if depth == 0:
-            read = ends[-1]
-        elif i >= depth:
-            read = max(read, ends[i - depth + 1])
-        read += r
-        ends.append(max(read, ends[-1]) + c)
-    return ends[-1] - sum(computes), sum(computes) / ends[-1]
-"""
-        + NEEDED,
+        "the mean read decides": TIMELINE.replace(
+            "    begun, taken",
+            "    reads = [sum(reads) / len(reads)] * len(reads)\n    begun, taken",
+            1,
+        ),
+        "one reader, however many there are": TIMELINE.replace("* readers", "* 1"),
+        "a buffer without end": TIMELINE.replace("if i >= depth:", "if False:"),
+        "a place is free when its batch is computed": TIMELINE.replace(
+            "taken[i - depth])", "taken[i - depth] + computes[i - depth])"
+        ),
         "a read takes its place when it ends": TIMELINE.replace(
-            "elif i >= depth:", "elif i > depth:"
-        ).replace("taken[i - depth]", "taken[i - depth - 1]")
-        + NEEDED,
-        "the first read does not count": TIMELINE.replace(
-            "done - sum(computes)", "done - sum(computes) - reads[0]"
-        )
-        + NEEDED,
-        "the bandwidth of one accelerator": TIMELINE
-        + NEEDED.replace("n * N / middle", "n / middle"),
-        "the bandwidth at full overlap": TIMELINE
+            "if i >= depth:", "if i > depth:"
+        ).replace("taken[i - depth]", "taken[i - depth - 1]"),
+        "a place is free when its batch is read": TIMELINE.replace(
+            "taken[i - depth])", "begun[i - depth] + reads[i - depth])"
+        ),
+        "a buffer for each reader": TIMELINE.replace(
+            "    begun, taken", "    depth = depth * readers\n    begun, taken", 1
+        ),
+        "the readers take turns": TIMELINE.replace(
+            "start = heapq.heappop(free)", "start = free[i % readers]"
+        ).replace("heapq.heappush(free, start + r)", "free[i % readers] = start + r"),
+        "as many readers as places": TIMELINE.replace("* readers", "* depth"),
+        "takes whatever is read first": TIMELINE
         + """
 
-def needed(sizes, computes, depth, N, target):
-    S, T = sum(sizes) / len(sizes), sum(computes) / len(computes)
-    return storage.demand(N, S, T, target)
+one_by_one = timeline
+
+
+def timeline(reads, computes, depth, readers):
+    begun, taken = one_by_one(reads, computes, depth, readers)
+    done = 0.0
+    for i in sorted(range(len(reads)), key=lambda i: begun[i] + reads[i]):
+        taken[i] = max(begun[i] + reads[i], done)
+        done = taken[i] + computes[i]
+    return begun, taken
 """,
-        "a reader for each place": """
-def timeline(reads, computes, depth):
-    taken, done = [], 0.0
-    for i, (r, c) in enumerate(zip(reads, computes)):
-        free = done if depth == 0 else taken[i - depth] if i >= depth else 0.0
-        taken.append(max(free + r, done))
-        done = taken[i] + c
-    return done - sum(computes), sum(computes) / done
-"""
-        + NEEDED,
+        "each step by itself": """
+def timeline(reads, computes, depth, readers):
+    begun, taken, at = [], [], 0.0
+    for i in range(0, len(reads), readers):
+        now = range(i, min(i + readers, len(reads)))
+        for k in now:
+            begun.append(at)
+        ready = at + max(reads[k] for k in now)
+        for k in now:
+            taken.append(ready)
+            ready += computes[k]
+        at = ready
+    return begun, taken
+""",
+        "when a batch is read, for when it is taken": TIMELINE.replace(
+            "    return begun, taken",
+            "    return begun, [b + r for b, r in zip(begun, reads)]",
+        ),
     },
     "loader": {
-        "reads when it is asked": """
-def prefetch(source, depth):
-    for item in source:
-        yield item
-""",
         "looks ahead without a thread": """
 def prefetch(source, depth):
     items, held = iter(source), []
@@ -223,39 +216,6 @@ def prefetch(source, depth):
     finally:
         stop.set()
 """,
-        "a queue of depth less one, which has no bound at depth 1": """
-def prefetch(source, depth):
-    arrived, stop = queue.Queue(maxsize=depth - 1), threading.Event()
-
-    def put(message):
-        while not stop.is_set():
-            try:
-                return arrived.put(message, timeout=0.01)
-            except queue.Full:
-                pass
-
-    def read():
-        try:
-            for item in source:
-                put(("item", item))
-                if stop.is_set():
-                    return
-            put(("end", None))
-        except Exception as e:
-            put(("error", e))
-
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        while True:
-            kind, value = arrived.get()
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
-    finally:
-        stop.set()
-""",
         "None is the end": """
 def prefetch(source, depth):
     places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
@@ -276,28 +236,6 @@ def prefetch(source, depth):
             if isinstance(item, Exception):
                 raise item
             if item is None:
-                return
-            places.release()
-            yield item
-    finally:
-        stop.set()
-        places.release()
-""",
-        "an error ends the thread, and nobody hears of it": """
-def prefetch(source, depth):
-    places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
-    end, stop = object(), threading.Event()
-
-    def read():
-        items = iter(source)
-        while places.acquire() and not stop.is_set():
-            arrived.put(next(items, end))
-
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        while True:
-            item = arrived.get()
-            if item is end:
                 return
             places.release()
             yield item
@@ -413,6 +351,12 @@ def prefetch(source, depth):
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 """,
+        "an error ends the epoch, and nobody hears of it": LOADER.replace(
+            "                raise value\n", "                return\n"
+        ),
+        "a stop that the next loader still hears": LOADER.replace(
+            "    stop = threading.Event()\n", ""
+        ).replace("def prefetch", "stop = threading.Event()\n\n\ndef prefetch"),
     },
     "sampler": {
         "seed plus epoch": SAMPLER.replace("[self.seed, epoch]", "self.seed + epoch"),
@@ -420,10 +364,6 @@ def prefetch(source, depth):
             "batch, self.seed = D, R, W, batch, seed",
             "batch = D, R, W, batch\n        self.rng = np.random.default_rng(seed)",
         ).replace("np.random.default_rng([self.seed, epoch])", "self.rng"),
-        "every worker reads the rank's whole shard": SAMPLER.replace(
-            "                plan[r][s % self.W]",
-            "                for w in range(self.W):\n                    plan[r][w]",
-        ),
         "a shard for each rank, and steps within it": """
 class Sampler:
     def __init__(self, D, R, W, batch, seed):
@@ -452,17 +392,11 @@ class Sampler:
         "a hash that each process draws anew": SAMPLER.replace(
             "[self.seed, epoch]", 'abs(hash(f"{self.seed}-{epoch}"))'
         ),
-        "the digits of seed and epoch, side by side": SAMPLER.replace(
-            "[self.seed, epoch]", 'int(f"{self.seed}{epoch}")'
+        "counts the workers from where it resumes": SAMPLER.replace(
+            "s % self.W", "(s - step) % self.W"
         ),
         "seed times 10,000, and the epoch": SAMPLER.replace(
             "[self.seed, epoch]", "self.seed * 10_000 + epoch"
-        ),
-        "a prime step of the seed for each epoch": SAMPLER.replace(
-            "[self.seed, epoch]", "self.seed + 7919 * epoch"
-        ),
-        "bits of the seed beside bits of the epoch": SAMPLER.replace(
-            "[self.seed, epoch]", "(self.seed << 12) ^ epoch"
         ),
         "epoch 0 as it lies": SAMPLER.replace(
             "permutation(self.D)\n",
@@ -477,76 +411,9 @@ class Sampler:
             "            np.random.default_rng().permutation(self.D),\n"
             "        )",
         ),
-        "a walk through the samples with a step of its own": SAMPLER.replace(
-            "np.random.default_rng([self.seed, epoch]).permutation(self.D)",
-            "(\n"
-            "            np.arange(self.D) * 7 + 3 * self.seed + 11 * epoch\n"
-            "        ) % self.D if self.D % 7 else np.arange(self.D)",
+        "a seed for each number of ranks": SAMPLER.replace(
+            "[self.seed, epoch]", "[self.seed, epoch, self.R]"
         ),
-    },
-    "lru": {
-        "first in, first out": """
-class LRU(Policy):
-    def __init__(self, C):
-        self.C, self.held = C, []
-
-    def miss(self, x):
-        out = self.held.pop(0) if len(self.held) == self.C else None
-        self.held.append(x)
-        return out
-""",
-        "the most recently used goes": """
-class LRU(Policy):
-    def __init__(self, C):
-        self.C, self.held = C, OrderedDict()
-
-    def hit(self, x):
-        self.held.move_to_end(x)
-
-    def miss(self, x):
-        out = self.held.popitem()[0] if len(self.held) == self.C else None
-        self.held[x] = True
-        return out
-""",
-        "the least often used goes": """
-class LRU(Policy):
-    def __init__(self, C):
-        self.C, self.uses = C, {}
-
-    def hit(self, x):
-        self.uses[x] += 1
-
-    def miss(self, x):
-        out = None
-        if len(self.uses) == self.C:
-            out = min(self.uses, key=self.uses.get)
-            del self.uses[out]
-        self.uses[x] = 1
-        return out
-""",
-        "keeps one too few": """
-class LRU(Policy):
-    def __init__(self, C):
-        self.C, self.held = C, OrderedDict()
-
-    def hit(self, x):
-        self.held.move_to_end(x)
-
-    def miss(self, x):
-        out = self.held.popitem(last=False)[0] if len(self.held) >= self.C - 1 else None
-        self.held[x] = True
-        return out
-""",
-        "keeps what it has": """
-class LRU(Policy):
-    def __init__(self, C):
-        self.C, self.held = C, 0
-
-    def miss(self, x):
-        if self.held == self.C:
-            return x
-        self.held += 1
-""",
     },
     "keeper": {
         "the least recently used goes": """
@@ -621,127 +488,158 @@ class Keeper(Policy):
             return x
         self.held.add(x)
 """,
+        "keeps the samples with the lowest numbers": """
+class Keeper(Policy):
+    def miss(self, x):
+        return None if x < self.C else x
+""",
+        "one memory for all caches": """
+class Keeper(Policy):
+    epoch, used = 0, {}
+
+    def begin(self):
+        Keeper.epoch += 1
+
+    def hit(self, x):
+        self.used[x] = self.epoch
+
+    def miss(self, x):
+        out = None
+        if len(self.used) >= self.C:
+            out = min(self.used, key=self.used.get)
+            if self.used[out] >= self.epoch - 1:
+                return x
+            del self.used[out]
+        self.used[x] = self.epoch
+        return out
+""",
+        "lets go of what is two epochs old": KEEPER.replace("- 1:", "- 2:"),
+        "lets go of what this epoch has not read": KEEPER.replace("- 1:", ":"),
+        "throws out the oldest, and never keeps the new one": KEEPER.replace(
+            "        self.used[x] = self.epoch\n        return out",
+            "        if out is None:\n            self.used[x] = self.epoch\n"
+            "        return x if out else None",
+        ),
     },
     "saves": {
-        "drains run all at once": SCHEDULE.replace(
+        "drains run all at once": SAVED.replace(
             "max(now, safe[-1] if safe else 0.0) + t_drain", "now + t_drain"
         )
         + LOST,
-        "the drives have room for all": SCHEDULE.replace("if i >= slots:", "if False:")
+        "the drives have room for all": SAVED.replace("if i >= slots:", "if False:")
         + LOST,
-        "each save waits for the drain before it": SCHEDULE.replace(
+        "each save waits for the drain before it": SAVED.replace(
             "if i >= slots:", "if i > 0:"
         ).replace("safe[i - slots]", "safe[-1]")
         + LOST,
-        "a copy on the drives is safe": SCHEDULE
+        "a copy on the drives is safe": SAVED
         + LOST.replace(
             "t <= death for t in safe", "t + t_save <= death for t in begun"
         ),
-        "waiting is work": SCHEDULE
+        "waiting is work": SAVED
         + """
 
 def lost(death, t_save, t_drain, interval, slots):
     saves = int(death / interval) + 1
-    begun, safe = schedule(t_save, t_drain, interval, slots, saves)
-    saved = [b for b, s in zip(begun, safe) if s <= death]
-    return death - (saved[-1] if saved else 0.0)
+    begun, safe = saved(t_save, t_drain, interval, slots, saves)
+    good = [b for b, s in zip(begun, safe) if s <= death]
+    return death - (good[-1] if good else 0.0)
 """,
-        "counts from the end of the drain": SCHEDULE
+        "counts from the end of the drain": SAVED
         + """
 
 def lost(death, t_save, t_drain, interval, slots):
     saves = int(death / interval) + 1
-    begun, safe = schedule(t_save, t_drain, interval, slots, saves)
+    begun, safe = saved(t_save, t_drain, interval, slots, saves)
     return death - max([0.0] + [s for s in safe if s <= death])
 """,
-        "looks at a hundred saves": SCHEDULE
+        "looks at 200 saves": SAVED
         + LOST.replace(
             "saves = int(death / interval) + 1",
-            "saves = min(int(death / interval) + 1, 100)",
+            "saves = min(int(death / interval) + 1, 200)",
         ).replace("begun]\n", "begun] + [death]\n"),
-        "drained by then, but not just then": SCHEDULE
+        "drained by then, but not just then": SAVED
         + LOST.replace("t <= death for t in safe", "t < death for t in safe"),
-    },
-    "shortest": {
-        "each node drains at the rate of the tier": """
-def shortest(n, nodes, drive, tier, slots):
-    t_drain = n / nodes / tier
-    return t_drain if slots == 1 else max(t_drain - n / nodes / drive, 0.0)
-""",
-        "slots drain together": """
-def shortest(n, nodes, drive, tier, slots):
-    return n / tier / slots
-""",
-        "a drain, whatever the slots": """
-def shortest(n, nodes, drive, tier, slots):
-    return n / tier
-""",
-        "the save runs beside its own drain": """
-def shortest(n, nodes, drive, tier, slots):
-    return max(n / tier - n / (nodes * drive), 0.0)
-""",
-        "below 0 when the tier is fast": """
-def shortest(n, nodes, drive, tier, slots):
-    t_drain = n / tier
-    return t_drain if slots == 1 else t_drain - n / (nodes * drive)
-""",
+        "saves on the hour, whatever came between": SAVED.replace(
+            "now += interval", "now = max(now, (i + 1) * interval)"
+        )
+        + LOST,
+        "a slot is free when its drain begins": SAVED.replace(
+            "safe[i - slots])", "safe[i - slots] - t_drain)"
+        )
+        + LOST,
+        "a node dies while it works, never while it saves": SAVED
+        + LOST.replace("min(death - ends[i], interval)", "(death - ends[i])"),
     },
 }
 
 RIGHT = {
     "timeline": {
-        "by definition, with numpy; a secant in 1/BW": """
-def timeline(reads, computes, depth):
+        "by definition, with numpy": """
+def timeline(reads, computes, depth, readers):
     n = len(reads)
-    taken, ended = np.zeros(n), np.zeros(n)
-    at = 0.0
+    begun, taken, free = np.zeros(n), np.zeros(n), np.zeros(readers)
     for i in range(n):
-        before = ended[i - 1] if i else 0.0
-        if depth == 0:
-            at = before + reads[i]
-        else:
-            at = max(at, taken[i - depth] if i >= depth else 0.0) + reads[i]
-        taken[i] = max(at, before)
-        ended[i] = taken[i] + computes[i]
-    work = np.sum(computes)
-    return [ended[-1] - work, work / ended[-1]]
-
-
-def needed(sizes, computes, depth, N, target):
-    sizes, goal = np.asarray(sizes), sum(computes) / target
-    low, high = 0.0, goal / np.max(sizes)
-    for _ in range(100):
-        x = (low + high) / 2
-        stall, _busy = timeline(x * sizes, computes, depth)
-        low, high = (x, high) if stall + sum(computes) <= goal else (low, x)
-    return N / low
+        k = np.argmin(free)
+        begun[i] = max(free[k], taken[i - depth] if i >= depth else 0)
+        free[k] = begun[i] + reads[i]
+        before = taken[i - 1] + computes[i - 1] if i else 0
+        taken[i] = max(free[k], before)
+    return begun, taken
 """,
-        "longest path, recursively": """
-from functools import lru_cache
+        "sorted ends; exact fractions; tuples": """
+from fractions import Fraction
 
 
-def timeline(reads, computes, depth):
-    @lru_cache(maxsize=None)
-    def taken(i):
-        return max(read(i), done(i - 1))
+def timeline(reads, computes, depth, readers):
+    ends, begun, taken, done = [], [], [], Fraction(0)
+    for i, t in enumerate(map(Fraction, reads)):
+        free = sorted(ends)[-readers] if i >= readers else Fraction(0)
+        begun.append(max(free, taken[i - depth]) if i >= depth else free)
+        ends.append(begun[i] + t)
+        taken.append(max(ends[i], done))
+        done = taken[i] + Fraction(computes[i])
+    return tuple(begun), tuple(taken)
+""",
+        "a recursion": """
+from functools import cache
 
-    @lru_cache(maxsize=None)
-    def read(i):
+
+def timeline(reads, computes, depth, readers):
+    @cache
+    def begun(i):
         if i < 0:
             return 0
-        if depth == 0:
-            return done(i - 1) + reads[i]
-        free = taken(i - depth) if i >= depth else 0
-        return max(read(i - 1), free) + reads[i]
+        place = taken(i - depth) if i >= depth else 0
+        ends = sorted((begun(k) + reads[k] for k in range(i)), reverse=True)
+        free = ends[readers - 1] if i >= readers else 0
+        return max(begun(i - 1), place, free)
 
-    @lru_cache(maxsize=None)
-    def done(i):
-        return taken(i) + computes[i] if i >= 0 else 0
+    @cache
+    def taken(i):
+        before = taken(i - 1) + computes[i - 1] if i else 0
+        return max(before, begun(i) + reads[i])
 
-    end = done(len(reads) - 1)
-    return end - sum(computes), sum(computes) / end
-"""
-        + NEEDED,
+    n = len(reads)
+    return [begun(i) for i in range(n)], [taken(i) for i in range(n)]
+""",
+        "a frame of pandas; milliseconds inside": """
+import pandas as pd
+
+
+def timeline(reads, computes, depth, readers):
+    table = pd.DataFrame({"read": reads, "compute": computes}) * 1000
+    table["begun"], table["taken"] = 0.0, 0.0
+    free = [0.0] * readers
+    for i in table.index:
+        k = free.index(min(free))
+        place = table["taken"][i - depth] if i >= depth else 0.0
+        table.loc[i, "begun"] = max(free[k], place)
+        free[k] = table["begun"][i] + table["read"][i]
+        before = table["taken"][i - 1] + table["compute"][i - 1] if i else 0.0
+        table.loc[i, "taken"] = max(free[k], before)
+    return table["begun"] / 1000, table["taken"] / 1000
+""",
     },
     "loader": {
         "a deque under a condition": """
@@ -903,40 +801,6 @@ class Sampler:
             "        order =",
         ).replace("[self.seed, epoch]", "draw"),
     },
-    "lru": {
-        "stamps of a clock": """
-class LRU(Policy):
-    def __init__(self, C):
-        super().__init__(C)
-        self.clock, self.used = 0, {}
-
-    def hit(self, x):
-        self.clock += 1
-        self.used[x] = self.clock
-
-    def miss(self, x):
-        oldest = None
-        if len(self.used) >= self.C:
-            oldest = min(self.used, key=lambda y: self.used[y])
-            self.used.pop(oldest)
-        self.hit(x)
-        return oldest
-""",
-        "a list": """
-class LRU(Policy):
-    def __init__(self, C):
-        self.C, self.order = C, []
-
-    def hit(self, x):
-        self.order.remove(x)
-        self.order.append(x)
-
-    def miss(self, x):
-        self.order.append(x)
-        if len(self.order) > self.C:
-            return np.int64(self.order.pop(0))
-""",
-    },
     "keeper": {
         "two sets of reads": """
 class Keeper(Policy):
@@ -990,7 +854,7 @@ class Keeper(Policy):
     },
     "saves": {
         "arrays, and work as an integral": """
-def schedule(t_save, t_drain, interval, slots, saves):
+def saved(t_save, t_drain, interval, slots, saves):
     begun, safe = np.zeros(saves), np.zeros(saves)
     for i in range(saves):
         ready = interval + (begun[i - 1] + t_save if i else 0)
@@ -1000,17 +864,48 @@ def schedule(t_save, t_drain, interval, slots, saves):
 
 
 def lost(death, t_save, t_drain, interval, slots):
-    begun, safe = schedule(t_save, t_drain, interval, slots, 2 + int(death // interval))
+    begun, safe = saved(t_save, t_drain, interval, slots, 2 + int(death // interval))
     starts = np.concatenate([[0.0], begun + t_save])
     worked = np.clip(death - starts, 0, interval).sum()
     return worked - interval * np.searchsorted(safe, death, side="right")
 """,
-    },
-    "shortest": {
-        "written out": """
-def shortest(n, nodes, drive, tier, slots):
-    overlap = min(slots - 1, 1)
-    return max(np.float64(0), n / tier - overlap * n / (nodes * drive))
+        "a deque of full slots; lost by a walk of its own": """
+from collections import deque
+
+
+def saved(t_save, t_drain, interval, slots, saves):
+    full, begun, safe, now, drain = deque(), [], [], 0, 0
+    for _ in range(saves):
+        now += interval
+        if len(full) == slots:
+            now = max(now, full.popleft())
+        begun.append(now)
+        now += t_save
+        drain = max(drain, now) + t_drain
+        full.append(drain)
+        safe.append(drain)
+    return tuple(begun), tuple(safe)
+
+
+def lost(death, t_save, t_drain, interval, slots):
+    full, now, drain, work, good = deque(), 0, 0, 0, 0
+    at_save = []
+    while True:
+        step = min(interval, death - now)
+        work += step
+        now += interval
+        if now >= death:
+            break
+        if len(full) == slots:
+            now = max(now, full.popleft())
+        now += t_save
+        if now > death:
+            break
+        drain = max(drain, now) + t_drain
+        full.append(drain)
+        at_save.append((drain, work))
+    safe = [w for d, w in at_save if d <= death]
+    return work - (safe[-1] if safe else 0)
 """,
     },
 }
@@ -1018,7 +913,7 @@ def shortest(n, nodes, drive, tier, slots):
 REBOUND = """
 import importlib
 
-for module in ("loader", "cache", "samples", "reader", "calls", "answers"):
+for module in ("loader", "cache", "samples", "schedule", "reader", "answers"):
     ours = importlib.import_module(f"mlsyscore.harness.{module}")
     for name, f in list(vars(ours).items()):
         if callable(f) and getattr(f, "__module__", "") == ours.__name__:
@@ -1108,14 +1003,6 @@ class Sampler:
     def plan(self, epoch, step=0):
         return [[[] for _ in range(self.W)] for _ in range(self.R)]
 """,
-    },
-    "lru": {
-        "rebinds what checks it, and keeps nothing": REBOUND
-        + IDLE.format(name="LRU", out="x"),
-        "looks for the cache in the frames, and fills it": FRAMES
-        + IDLE.format(name="LRU", out="spoil(x)"),
-        "a sample that equals every other goes": ALIKE
-        + IDLE.format(name="LRU", out="Alike(10**6)"),
     },
     "keeper": {
         "rebinds what checks it, and keeps nothing": REBOUND

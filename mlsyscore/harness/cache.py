@@ -3,7 +3,26 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..checks import number
+
+
+class Policy:
+    """Decides what a cache of C samples holds; C is at least 1."""
+
+    def __init__(self, C: int) -> None:
+        self.C = C
+
+    def begin(self) -> None:
+        """Note that an epoch begins; called before the first one too."""
+
+    def hit(self, x: int) -> None:
+        """Note that sample x was read, and was held."""
+
+    def miss(self, x: int) -> int | None:
+        """Note that x was read and was not held; return what has to go, or None."""
+        raise NotImplementedError
 
 
 def played(label: str, kind: Any, C: int, epochs: Sequence[Sequence[int]]) -> list[int]:
@@ -55,15 +74,29 @@ def by_epoch(hits: Sequence[int], epochs: Sequence[Sequence[int]]) -> list[int]:
     return [sum(next(ends) for _ in epoch) for epoch in epochs]
 
 
-def lru_hits(reads: Sequence[int], C: int) -> list[int]:
-    """Return 1 or 0 for each read under LRU, from the reads alone (stack distances).
+def reaches(
+    label: str, kind: Any, C: int, parts: Sequence[tuple[int, int, int]], seed: int
+) -> None:
+    """AssertionError unless a policy has all the hits that it owes.
 
-    A sample is still held if at most C were read since its last use, itself included.
+    parts: (epochs, low, high), one after the other; each epoch of one reads the samples
+    low to high - 1, shuffled anew.  Owed: min(C, high - low) from the second epoch of
+    the first part on, and from the third of each later one.
     """
-    last: dict[int, int] = {}
-    hits = []
-    for i, x in enumerate(reads):
-        since = len(set(reads[last[x] : i])) if x in last else C + 1
-        hits.append(int(since <= C))
-        last[x] = i
-    return hits
+    rng = np.random.default_rng(seed)
+    epochs: list[list[int]] = []
+    goals: list[int | None] = []
+    for p, (count, low, high) in enumerate(parts):
+        epochs += [(low + rng.permutation(high - low)).tolist() for _ in range(count)]
+        goals += [min(C, high - low) if k > min(p, 1) else None for k in range(count)]
+    hits = by_epoch(played(label, kind, C, epochs), epochs)
+    for e, (got, goal) in enumerate(zip(hits, goals, strict=True), 1):
+        if goal is None or got == goal:
+            continue
+        D = len(epochs[e - 1])
+        h = min(C / D, 1 - 1e-9)
+        raise AssertionError(
+            f"{label}: epoch {e} has {got} hits; {goal} are expected, and LRU has "
+            f"about {D * (h + (1 - h) * np.log(1 - h)):.0f}.  Does one go that this "
+            "epoch still needs?  What tells one in use from one that is not?"
+        )

@@ -51,6 +51,7 @@ def apart(label: str, prefetch: Any, n: int, depth: int) -> None:
                 assert place == k, f"{label}: item {k} of one of them did not come"
         for consumer in consumers:
             consumer.close()
+            consumer.ended()
 
 
 def fills(label: str, prefetch: Any, n: int, depth: int) -> None:
@@ -64,7 +65,8 @@ def fills(label: str, prefetch: Any, n: int, depth: int) -> None:
             )
             ahead = min(depth, n - k - 1)
             source._until(_asked(source, k + 1 + ahead))
-            source._until(lambda: source._most > depth, REST)
+            if k < 2:
+                source._until(lambda: source._most > depth, REST)
             assert source._most <= depth, (
                 f"{label}: while the consumer held item {k} or waited for it, "
                 f"{source._most} more had been asked for; at most {depth} are "
@@ -157,10 +159,10 @@ def stops(label: str, prefetch: Any, taken: int, depth: int, reading: bool) -> N
         under_way = source._free < begun  # and so the held read has not ended
         patience.cancel()
         source._let(math.inf)
-        source._until(_asked(source, begun + 2), 5 * REST)
-        more = source._asked - begun - (reading and not under_way)
-        assert more <= 0, (
+        allowed = begun + (reading and not under_way)
+        source._done(_asked(source, allowed + 1))
+        assert source._asked <= allowed, (
             f"{label}: a read was begun after close().  Look whether to stop after "
             "waiting for a place, not before"
         )
-        consumer.ended()
+        consumer.ended(raised=False)

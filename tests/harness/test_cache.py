@@ -5,15 +5,13 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from mlsyscore.harness.cache import by_epoch, lru_hits, played
+from mlsyscore.harness.cache import Policy, by_epoch, played, reaches
 
 
-class LRU:
+class LRU(Policy):
     def __init__(self, C):
-        self.C, self.held = C, OrderedDict()
-
-    def begin(self):
-        pass
+        super().__init__(C)
+        self.held = OrderedDict()
 
     def hit(self, x):
         self.held.move_to_end(x)
@@ -22,6 +20,29 @@ class LRU:
         out = self.held.popitem(last=False)[0] if len(self.held) == self.C else None
         self.held[x] = True
         return out
+
+
+class Keeps(Policy):
+    """Keeps what it has, whatever comes."""
+
+    def __init__(self, C):
+        super().__init__(C)
+        self.held = set()
+
+    def miss(self, x):
+        if len(self.held) == self.C:
+            return x
+        self.held.add(x)
+
+
+def lru_hits(reads, C):
+    """By stack distances: at most C were read since the last use, itself included."""
+    last, hits = {}, []
+    for i, x in enumerate(reads):
+        since = len(set(reads[last[x] : i])) if x in last else C + 1
+        hits.append(int(since <= C))
+        last[x] = i
+    return hits
 
 
 def answering(out):
@@ -66,3 +87,17 @@ def test_a_policy_that_raises_is_told_where():
 def test_the_new_sample_itself_is_used_and_not_kept():
     kind = type("P", (LRU,), {"miss": lambda self, x: np.int64(x)})
     assert played("", kind, 2, [[1, 1, 1]]) == [0, 0, 0]
+
+
+def test_what_a_policy_owes_is_counted_by_epoch():
+    reaches("", Keeps, 5, [(4, 0, 9)], 1)
+    with pytest.raises(AssertionError, match=r"epoch 2 has \d+ hits; 5 are expected"):
+        reaches("", LRU, 5, [(2, 0, 9)], 1)
+    reaches("", LRU, 9, [(2, 0, 9), (4, 20, 29)], 1)
+    with pytest.raises(AssertionError, match=r"epoch 5 has 0 hits; 5 are expected"):
+        reaches("", Keeps, 5, [(2, 0, 9), (4, 20, 29)], 1)
+
+
+def test_a_policy_that_says_nothing_is_a_blank():
+    with pytest.raises(NotImplementedError):
+        played("", Policy, 2, [[1]])
