@@ -154,9 +154,8 @@ print(f"you guessed {guess:g} s, {now / guess:.2f} times as fast")
 # times as fast.  A rule for the head: *whatever accelerators you buy, the fleet becomes
 # at most $1 + 1/\rho$ times as fast.*
 #
-# Our $\rho$ is extreme, because 1.2 s is little time.  An A100 at its peak works on
-# only 357 *tokens* in it, pieces of words.  Try it asks how many would balance the
-# bytes.
+# Our $\rho$ is extreme, because a machine that computes for 1.2 s has little work.  The
+# first problem of *Try it* asks how much work would balance the bytes.
 #
 # The **coordination tax** is the share of a step that is not computing.  Despite its
 # name it counts communication too.  A fleet whose tax is more than half is
@@ -388,9 +387,9 @@ plt.show()
 # its $c$, in which each GPU fetches parameters from all others.
 #
 # Read only the first digit of these slopes.  A line through two points always fits, and
-# ZeRO-3's third point shows its line to be too kind.  It also has a second cause:
-# ZeRO-3 had 4, 2, and 1 sequences on each GPU, and a GPU with little to do computes
-# badly.  Timings of the whole step cannot separate the two.
+# ZeRO-3's third point lies above its line.  Its slope also has a second cause.  ZeRO-3
+# had 4, 2, and 1 sequences on each GPU, and a GPU with little to do computes badly.
+# Timings of the whole step cannot separate the two.
 #
 # ## The latest of N
 #
@@ -514,9 +513,8 @@ print(f"all {N:,} are up with probability {up:.5f}; you guessed {guess_up:g}")
 # %% [markdown]
 # Does $1/N$ hold?  On a cluster of A100s, jobs on one machine of 8 GPUs ran for 47.7
 # days between failures, and jobs of 1,024 GPUs for 7.9 hours (Kokolis et al., arXiv
-# 2410.21680, section III).  That is 1 machine against 128.  The rival thinks that
-# failures strike several machines at a time, so that stops become more frequent only by
-# $\sqrt N$.
+# 2410.21680, section III).  That is 1 machine against 128.  A rival lets stops become
+# more frequent only by $\sqrt N$, as sums of random numbers often grow.
 
 # %%
 measured = 7.9 * hour
@@ -526,7 +524,9 @@ for name, law in (("1/N", 47.7 * day / 128), ("1/√N", 47.7 * day / 128**0.5)):
     )
 
 # %% [markdown]
-# From one machine to 128 the law is off by an eighth.
+# From one machine to 128 the law is off by an eighth.  It needs the right number to
+# start from: the same paper's rate of failures over the whole cluster would make 28.8
+# hours.
 #
 # > **War story · The training run that failed every few hours (2024).** Llama 3 405B
 # > trained on 16,384 H100s.  In 54 days 419 interruptions came unannounced, one every
@@ -547,7 +547,7 @@ for who, minutes in (("a person", 100), ("a program", 16)):
     print(f"{who:9} {minutes:4} minutes {lost:15.0%} {most:15,.0f} GPUs")
 
 # %% [markdown]
-# Good hardware does not make up for a slow restart.
+# To make up for the person, each GPU would have to fail six times more rarely.
 #
 # ## A fleet on this machine
 #
@@ -633,8 +633,9 @@ plt.show()
 
 # %% [markdown]
 # Which rule came closest on your machine?  The law can lose: where other programs are
-# busy, processes also wait for a core, and it has no term for that.  Where are your
-# points lowest?  That is your machine's $N^*$.
+# busy, processes also wait for a core, and it has no term for that.  By the law the
+# points are lowest near the number of your cores.  Are yours?  If the last one is the
+# lowest, your $N^*$ lies further out, or in the noise.
 #
 # ## Which C binds
 #
@@ -688,8 +689,8 @@ for workload, times in LIGHTHOUSES.items():
 #   we hold two sizes, too few to fit a line and predict.
 # - *The latest of N.* The sum of exponential gaps is Rényi's (1953).
 # - *Failures.*  Kokolis et al. also give a rate for this cluster, 6.5 failures in 1,000
-#   machine-days.  It would make 28.8 h for 128 machines, far from the 7.9 h measured.
-#    Llama's 419 stops include software, network and hosts.  The book counts 50,000
+#   machine-days, which makes the 28.8 h of 128 machines.
+#   Llama's 419 stops include software, network and hosts.  The book counts 50,000
 #   hours for an accelerator alone.
 #
 # </details>
@@ -736,9 +737,11 @@ for workload, times in LIGHTHOUSES.items():
 #
 # 3. A fleet for GPT-2 XL has 600 kW; an accelerator takes 1.1 kW, cooling included.
 #    With ports of 400 Gb/s it should not be overhead-dominated.  Each accelerator needs
-#    one of the batch's 488 sequences.  A program restarts the job as above.  The data
-#    may not leave a country where the company has 256 accelerators.  Which layer of the
-#    Fleet Stack caps the fleet, and which does after the gradients are quartered?
+#    one of the batch's 488 sequences to execute.  A program restarts the job as above,
+#    and a tenth of the time may be lost.  The data may not leave a country where the
+#    company has 256 accelerators, a rule of governance.  Which of facility, fabric,
+#    execution, reliability and governance caps the fleet?  Which does after the
+#    gradients are quartered?
 #
 #    <details><summary>Answer</summary>
 #

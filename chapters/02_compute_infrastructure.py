@@ -80,8 +80,8 @@ guess_price = 0.2  # times the cost
 #
 # The bound is the **roofline model** (Williams, Waterman and Patterson, 2009).  The
 # **ridge point** is the intensity $I^* = R_\text{peak}/BW$ at which both pipes take
-# equal time.  Left of it a program is **memory-bound**: its bytes take longer.  Right
-# of it the program is **compute-bound**: its operations take longer.  A rule for the
+# equal time.  Below it a program is **memory-bound**: its bytes take longer.  Above
+# it the program is **compute-bound**: its operations take longer.  A rule for the
 # head: *for the H100 the ridge is near 300 operations a byte.*
 
 
@@ -129,10 +129,10 @@ for name, model in models.items():
 
 # %% [markdown]
 # The roof comes nearest.  Bytes alone do as well for the first four networks, which lie
-# left of the ridge.  The two CNNs lie right of it, and there the peak counts.  CNN1
-# stays far below: half of the TPU's multipliers had no useful weight, and a third of
-# the time went to loading weights (its section 4).  The roof is a bound and
-# not a promise.
+# below the ridge.  The two CNNs lie above it, and there the peak counts.  LSTM1 gets
+# less than half of its bound.  CNN1 stays far below: half of the TPU's multipliers had
+# no useful weight, and a third of the time went to loading weights (its section 4).
+# The roof is a bound and not a promise.
 #
 # ## One token
 #
@@ -161,12 +161,12 @@ gain = T / decode(1, stronger)
 print(f"twice the arithmetic: {gain:.2f} times as fast; you guessed {guess_peak:g}")
 
 # %% [markdown]
-# The reader gets 24 tokens a second and not seven thousand, and twice the arithmetic
-# changes nothing.  For two-byte weights $I = 2P/(sP) = 1$ operation a byte, and the
-# ridge is at 295.  So the token takes as long as its weights take to arrive.  This is
-# the **memory wall**: arithmetic that waits for bytes from the chip's own memory.  A
-# rule: *tokens a second for one reader are at most bandwidth over the size of the
-# model.*
+# The reader gets 24 tokens a second at most, not seven thousand, and twice the
+# arithmetic changes nothing.  For two-byte weights $I = 2P/(sP) = 1$ operation a byte,
+# and the ridge is at 295.  So the token takes as long as its weights take to arrive.
+# This is the **memory wall**: arithmetic that waits for bytes from the chip's own
+# memory.  A rule: *tokens a second for one reader are at most bandwidth over the size
+# of the model.*
 #
 # A monitor does not show the waiting.  Its "utilization" is the share of time in which
 # any program ran ([NVIDIA's
@@ -330,25 +330,29 @@ for name, memory in (
     ("one B200", catalog.B200.memory),
 ):
     room = 0.9 * memory - weights
-    verdict = f"{room // each:.0f} readers fit" if room > 0 else "weights do not fit"
+    verdict = (
+        f"about {room / each:.0f} readers fit" if room > 0 else "weights do not fit"
+    )
     print(f"{name:10} {0.9 * memory / GB:4.0f} GB to use: {verdict}")
 
 # %% [markdown]
-# One H100 cannot hold the model; two can, and then memory admits nine readers.  The
-# ridge would have allowed 295.  Nor are readers free any more.  A step reads the
+# One H100 cannot hold the model; two can, and then memory admits about ten readers.
+# The ridge would have allowed 295.  Nor are readers free any more.  A step reads the
 # weights once, and *every* conversation besides:
 #
 # $$ D = sP + B\,k \times \text{tokens kept}. $$
 
 # %%
 print("readers with 4,096 tokens   their step takes")
-for B in (1, 9, 24, 64):
+for B in (1, 10, 24, 64):
     long = roofline(2 * LLAMA3_70B.P * B, weights + B * each, H100)
     print(f"{B:25} {long / T:8.2f} times as long as one short reader's")
 print(f"For 64 you guessed {guess_readers:g} times.")
 
 # %% [markdown]
-# So the first answer, 1.00, holds for short conversations alone.  The rule: *readers
+# These are times of one H100, as if all that fitted.  Two that share the work evenly
+# halve each of them, so one reader of two H100s gets 48 tokens a second at most.  The
+# 1.00 of the 64 readers holds for short conversations alone.  The rule: *readers
 # share the weights, and nobody shares a conversation.*
 #
 # ## The next tier
@@ -481,8 +485,8 @@ print(f"operations a joule {peak / power:.1f} times; you guessed {guess_joule:g}
 # $$ Q = \dot m\,c_p\,\Delta T, \qquad
 #    \text{volume a second} = \frac{\dot m}{\rho} = \frac{Q}{\rho\,c_p\,\Delta T}, $$
 #
-# with $c_p$ the heat that warms a kilogram by a degree, and $\rho$ the density.  How
-# much does air warm in a server?  NVIDIA's [user
+# with $c_p$ the heat that warms a kilogram by a degree, and $\rho$ here the density.
+# How much does air warm in a server?  NVIDIA's [user
 # guide](https://docs.nvidia.com/dgx/dgxh100-user-guide/introduction-to-dgxh100.html)
 # gives 10.2 kW for eight H100s, and fans that move 1,105 cubic feet of air a minute.
 
@@ -526,8 +530,9 @@ for name, Q in (
 #
 # > **War story · One electrical load (2024).** Llama 3 trained on up to 16,384 chips of
 # > 700 W, or 11 MW before anything else in the building.  All of them paused and
-# > resumed together, for a checkpoint or a restart.  Meta reports swings of tens of
-# > megawatts, which strained the grid (arXiv 2407.21783, section 3.3.4).
+# > resumed together, for a checkpoint or a restart.  With tens of thousands of chips,
+# > Meta writes, such swings reach tens of megawatts and strain the grid (arXiv
+# > 2407.21783, section 3.3.4).
 #
 # ## From the data sheet to the calendar
 #
@@ -691,9 +696,10 @@ plt.show()
 
 # %% [markdown]
 # The roof lets the two pipes overlap perfectly, the sum not at all, and the sum is at
-# most twice the roof.  Where the sum is nearest, the pipes of this machine take turns.
-# A machine that lands above both spends time on something that neither counts, such as
-# starting a program.  One with a very large cache may land below.
+# most twice the roof.  If the points lie between the two and near the sum, the pipes of
+# this machine take turns.  A machine that lands above both spends time on something
+# that neither counts, such as starting a program.  One with a very large cache may land
+# below.
 #
 # ## Try it
 #
@@ -763,8 +769,8 @@ plt.show()
 #
 #    <details><summary>Answer</summary>
 #
-#    The mean share does best of the four.  The 13-billion run in proportion would have
-#    done as well; nobody could know that.
+#    The mean share does best of the four.  The 7-billion run in proportion would have
+#    done better, +7 %, and the 34-billion run worse, +24 %; nobody could know that.
 #
 #    ```python
 #    P = np.array([7e9, 13e9, 34e9])
