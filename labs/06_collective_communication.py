@@ -46,7 +46,7 @@ from mlsyscore.units import GB, KB, MB, TB, Gbps, ms, second, us
 
 plt.style.use("mlsyscore.figures")
 nvlink = Link(alpha=0.5 * us, beta=450 * GB / second)
-fabric = Link(alpha=5 * us, beta=400 * Gbps)
+fabric = Link(alpha=5 * us, beta=400 * Gbps)  # RoCE, as in chapter 3
 
 # %% [markdown]
 # ## 1. A ring from single messages (8 points, 35 minutes)
@@ -376,7 +376,7 @@ def exposed(sizes, times, bucket, N, link):
 # On this link one layer alone takes 1.1 ms, two fused 2.1 ms, three 3.1 ms.
 pair = Link(alpha=50 * us, beta=10 * GB)
 got = exposed([10 * MB] * 3, [2 * ms] * 3, 10 * MB, 2, pair)
-slips = {0: "all hidden? the last bucket has nothing left to hide behind"}
+slips = {0: "all hidden, the last bucket too, which has nothing to hide behind"}
 slips |= {3: "every collective is exposed; the first ones hide behind backward"}
 close("backward 2 ms a layer, buckets of 10 MB", got, 1.1 * ms, "ms", slips)
 got = exposed([10 * MB] * 3, [1 * ms] * 3, 10 * MB, 2, pair)

@@ -40,7 +40,6 @@ CHAPTERS = {
     "01_introduction": (4, "a step of 8 processes"),
     "03_network_fabrics": (1, "held back"),
     "05_distributed_training": (2, "parts [72, 24]  "),
-    "06_collective_communication": (2, "4 processes on"),
 }
 
 
