@@ -14,23 +14,6 @@ def plan_run(fleet, work, T_write, T_restart):
     return dict(mtbf=mtbf, segments=k, run=run, write=write, restart=restart,
                 rework=rework)
 """
-JOB = """
-def wall_clock(lives, segments, tau, T_write, T_restart):
-    times = []
-    for run in lives:
-        clock, done = 0.0, 0
-        for i, life in enumerate(run):
-            rest = T_restart if i > 0 else 0.0
-            fits = int(max(life - rest, 0) // (tau + T_write))
-            if done + fits >= segments:
-                times.append(clock + rest + (segments - done) * (tau + T_write))
-                break
-            done += fits
-            clock += life
-        else:
-            raise ValueError("no lives left")
-    return times
-"""
 INTERVAL = """
 def best_interval(lives, T_write, T_restart):
     def share(tau):
@@ -75,19 +58,23 @@ def restore(trainer, state):
     trainer.dropout.set_state(state["dropout"])
     trainer.seek(state["order"], state["place"])
 """
-ABFT = """
-def encode(A, B):
-    left = np.concatenate([A, A.sum(axis=0, keepdims=True)], axis=0)
-    right = np.concatenate([B, B.sum(axis=1, keepdims=True)], axis=1)
-    return left, right
+FIT = """
+def best_interval(lives, T_write, T_restart):
+    shape = shape_of(lives)
+    scale = lives.mean() / math.gamma(1 + 1 / shape)
+    first = young_daly(T_write, lives.mean())
 
-def verify(A, B, C):
-    m, k, n = len(A), len(B), B.shape[1]
-    left, right = encode(abs(A), abs(B))
-    S = left @ right
-    bound = (m + n + k) * np.finfo(C.dtype).eps
-    good_rows = abs(C[:, :-1].sum(1) - C[:, -1]) <= bound * S[:, n]
-    good_columns = abs(C[:-1].sum(0) - C[-1]) <= bound * S[m]
+    def share(tau):
+        ends = T_restart + (tau + T_write) * np.arange(1, 20000)
+        return tau * np.exp(-((ends / scale) ** shape)).sum()
+
+    return max(first * np.geomspace(1 / 3, 3, 100), key=share)
+"""
+ABFT = """
+def verify(C, rows, columns):
+    m, n = len(rows) - 1, len(columns) - 1
+    good_rows = abs(C[:, :n].sum(1) - C[:, n]) <= rows
+    good_columns = abs(C[:m].sum(0) - C[m]) <= columns
     if good_rows.all() and good_columns.all():
         return "clean", C[:m, :n]
     if (~good_rows).sum() != 1 or (~good_columns).sum() != 1:
@@ -149,38 +136,12 @@ WRONG = {
             "int(ks[np.argmin(runs)])",
             "max(1, round(work / daly_interval(min(T_write, mtbf), mtbf)))",
         ),
-    },
-    "job": {
-        "loses nothing at a failure": swap(
-            JOB,
-            "            fits = int(max(life - rest, 0) // (tau + T_write))\n",
-            "            fits = max(life - rest, 0) / (tau + T_write)\n",
+        "hours for seconds": swap(PLAN, "1e9 * hour", "1e9"),
+        "the last write is left out": swap(
+            PLAN, "write = k * T_write", "write = (k - 1) * T_write"
         ),
-        "restarts before the first life too": swap(JOB, " if i > 0 else 0.0", ""),
-        "a restart takes none of the life": swap(JOB, "max(life - rest, 0)", "life"),
-        "does not write the last segment": swap(
-            JOB,
-            "(segments - done) * (tau + T_write))",
-            "(segments - done) * (tau + T_write) - T_write)",
-        ),
-        "counts each failed restart as a whole one": swap(
-            JOB, "clock += life", "clock += max(life, rest)"
-        ),
-        "a life shorter than its restart takes segments away": swap(
-            JOB, "max(life - rest, 0)", "(life - rest)"
-        ),
-        "stops when the lives do": swap(
-            JOB, 'raise ValueError("no lives left")', "times.append(clock)"
-        ),
-        "ends with the last life": swap(
-            JOB,
-            "clock + rest + (segments - done) * (tau + T_write)",
-            "clock + life",
-        ),
-        "raises only if no run is done": swap(
-            swap(JOB, 'raise ValueError("no lives left")', "times.append(math.nan)"),
-            "    return times",
-            "    if np.isnan(times).all():\n        raise ValueError\n    return times",
+        "a restart before the first segment": swap(
+            PLAN, "run = float(runs[k - 1])", "run = float(runs[k - 1]) + T_restart"
         ),
     },
     "interval": {
@@ -193,9 +154,6 @@ def best_interval(lives, T_write, T_restart):
     return float(daly_interval(T_write, lives.mean()))
 """,
         "forgets the restart": swap(INTERVAL, "(lives - T_restart)", "lives"),
-        "takes the work off the restart twice": swap(
-            INTERVAL, "(lives - T_restart)", "(lives[lives > T_restart])"
-        ),
         "counts writes as work": swap(
             INTERVAL, "return tau *", "return (tau + T_write) *"
         ),
@@ -207,6 +165,29 @@ def best_interval(lives, T_write, T_restart):
         "from a hundred lives": swap(
             INTERVAL, "    def share", "    lives = lives[:100]\n\n    def share"
         ),
+        "fits a Weibull by its logarithms": FIT
+        + """
+def shape_of(lives):
+    return math.pi / math.sqrt(6) / np.log(lives).std()
+""",
+        "fits a Weibull by its moments": FIT
+        + """
+def shape_of(lives):
+    ratio = lives.std() / lives.mean()
+    shapes = np.linspace(0.3, 6, 600)
+    means = [math.gamma(1 + 1 / k) for k in shapes]
+    squares = [math.gamma(1 + 2 / k) for k in shapes]
+    ratios = np.sqrt(np.array(squares) / np.array(means) ** 2 - 1)
+    return shapes[np.argmin(abs(ratios - ratio))]
+""",
+        "a share of the mean life, not a mean share": swap(
+            INTERVAL,
+            "np.floor((lives - T_restart) / (tau + T_write))",
+            "np.floor((lives.mean() - T_restart) / (tau + T_write))",
+        ),
+        "saves no longer than the median life": swap(
+            INTERVAL, "lives.mean()", "np.median(lives)"
+        ),
     },
     "save": {
         "writes in place": """
@@ -217,87 +198,11 @@ def save(fs, name, state):
 """
         + SAVE[SAVE.index("def load") :],
         "no fsync before the rename": swap(SAVE, "    fs.fsync(temporary)\n", ""),
-        "fsync after the rename": swap(
-            swap(SAVE, "    fs.fsync(temporary)\n", ""),
-            "    fs.fsync_folder()\n",
-            "    fs.fsync(name)\n    fs.fsync_folder()\n",
-        ),
         "the folder is not synced": swap(SAVE, "    fs.fsync_folder()\n", ""),
         "removes the old one first": swap(
             SAVE,
             "    fs.replace(",
             "    if name in fs.listdir():\n        fs.remove(name)\n    fs.replace(",
-        ),
-        "no checksum": """
-def save(fs, name, state):
-    fs.write(name + ".new", state)
-    fs.fsync(name + ".new")
-    fs.replace(name + ".new", name)
-    fs.fsync_folder()
-
-def load(fs, name):
-    return fs.read(name)
-""",
-        "a sum for a checksum": swap(
-            swap(
-                SAVE,
-                "hashlib.sha256(state).digest() + state",
-                "sum(state).to_bytes(32, 'big') + state",
-            ),
-            "hashlib.sha256(state).digest() != digest",
-            "sum(state).to_bytes(32, 'big') != digest",
-        ),
-        "a length that no checksum covers": """
-def save(fs, name, state):
-    length = len(state).to_bytes(8, "big")
-    fs.write(name + ".new", length + hashlib.sha256(state).digest() + state)
-    fs.fsync(name + ".new")
-    fs.replace(name + ".new", name)
-    fs.fsync_folder()
-
-def load(fs, name):
-    data = fs.read(name)
-    state = data[40 : 40 + int.from_bytes(data[:8], "big")]
-    if hashlib.sha256(state).digest() != data[8:40]:
-        raise ValueError("damaged")
-    return state
-""",
-        "the checksum in a file of its own": """
-def save(fs, name, state):
-    for end, data in ((".sum", hashlib.sha256(state).digest()), ("", state)):
-        fs.write(name + end + ".new", data)
-        fs.fsync(name + end + ".new")
-        fs.replace(name + end + ".new", name + end)
-    fs.fsync_folder()
-
-def load(fs, name):
-    state = fs.read(name)
-    if hashlib.sha256(state).digest() != fs.read(name + ".sum"):
-        raise ValueError("damaged")
-    return state
-""",
-        "a new name each time": swap(
-            SAVE,
-            'temporary = name + ".new"',
-            'temporary = f"{name}.{hash(state)}.{len(fs.listdir())}"',
-        ),
-        "gives nothing for a damaged file": swap(
-            SAVE, 'raise ValueError("damaged")', "return None"
-        ),
-        "returns an error, and raises none": swap(
-            SAVE, 'raise ValueError("damaged")', 'return ValueError("damaged")'
-        ),
-        "Python's own hash for a checksum": swap(
-            swap(
-                SAVE,
-                "hashlib.sha256(state).digest() + state",
-                "(hash(state) % 2**64).to_bytes(32, 'big') + state",
-            ),
-            "hashlib.sha256(state).digest() != digest",
-            "(hash(state) % 2**64).to_bytes(32, 'big') != digest",
-        ),
-        "a checksum of the first 64 bytes": SAVE.replace(
-            "hashlib.sha256(state)", "hashlib.sha256(state[:64])"
         ),
         "an exclusive or of words for a checksum": """
 def xor(state):
@@ -317,17 +222,41 @@ def xor(state):
             "    if hashlib.sha256(state).digest() != digest:",
             "    digest, state = data[:8], data[8:]\n    if xor(state) != digest:",
         ),
+        "a length that no checksum covers": """
+def save(fs, name, state):
+    length = len(state).to_bytes(8, "big")
+    fs.write(name + ".new", length + hashlib.sha256(state).digest() + state)
+    fs.fsync(name + ".new")
+    fs.replace(name + ".new", name)
+    fs.fsync_folder()
+
+def load(fs, name):
+    data = fs.read(name)
+    state = data[40 : 40 + int.from_bytes(data[:8], "big")]
+    if hashlib.sha256(state).digest() != data[8:40]:
+        raise ValueError("damaged")
+    return state
+""",
+        "returns an error, and raises none": swap(
+            SAVE, 'raise ValueError("damaged")', 'return ValueError("damaged")'
+        ),
+        "Python's own hash for a checksum": swap(
+            swap(
+                SAVE,
+                "hashlib.sha256(state).digest() + state",
+                "(hash(state) % 2**64).to_bytes(32, 'big') + state",
+            ),
+            "hashlib.sha256(state).digest() != digest",
+            "(hash(state) % 2**64).to_bytes(32, 'big') != digest",
+        ),
+        "a checksum of the first 64 bytes": SAVE.replace(
+            "hashlib.sha256(state)", "hashlib.sha256(state[:64])"
+        ),
         "removes all that begins like its name": swap(
             SAVE,
             "    fs.write(",
             "    for n in fs.listdir():\n        if n.startswith(name + '.'):\n"
             "            fs.remove(n)\n    fs.write(",
-        ),
-        "leaves the file before beside it": swap(
-            SAVE,
-            "    fs.replace(",
-            "    if name in fs.listdir():\n        fs.replace(name, name + '.old')\n"
-            "        fs.fsync_folder()\n    fs.replace(",
         ),
         "ends the save before, whole or not": swap(
             SAVE,
@@ -377,9 +306,6 @@ def capture(trainer):
 def restore(trainer, state):
     trainer.model.load_state_dict(state.model.state_dict())
 """,
-        "the momentum of the weights": swap(
-            RESUME, "trainer.optimizer.state_dict()", "trainer.model.state_dict()"
-        ),
         "no momentum": swap(
             RESUME, '    trainer.optimizer.load_state_dict(state["momentum"])\n', ""
         ),
@@ -397,9 +323,6 @@ def restore(trainer, state):
             RESUME,
             'trainer.seek(state["order"], state["place"])',
             "trainer.seek([], 0)",
-        ),
-        "the place, and another order": swap(
-            RESUME, 'state["order"], ', "sorted(state['order']), "
         ),
         "captures once for all": swap(
             RESUME,
@@ -429,19 +352,20 @@ def restore(trainer, state):
     },
     "abft": {
         "a fixed tolerance": swap(
-            swap(ABFT, "<= bound * S[:, n]", "<= 1e-6"), "<= bound * S[m]", "<= 1e-6"
+            swap(ABFT, "<= rows", "<= 1e-6"), "<= columns", "<= 1e-6"
         ),
-        "no tolerance": swap(
-            ABFT, "bound = (m + n + k) * np.finfo(C.dtype).eps", "bound = 0.0"
+        "no tolerance": swap(swap(ABFT, "<= rows", "== 0"), "<= columns", "== 0"),
+        "bad at the bound": swap(
+            swap(ABFT, "<= rows", "< rows"), "<= columns", "< columns"
         ),
         "NaN passes": swap(
             swap(
                 ABFT,
-                "good_rows = abs(C[:, :-1].sum(1) - C[:, -1]) <= bound * S[:, n]",
-                "good_rows = ~(abs(C[:, :-1].sum(1) - C[:, -1]) > bound * S[:, n])",
+                "abs(C[:, :n].sum(1) - C[:, n]) <= rows",
+                "~(abs(C[:, :n].sum(1) - C[:, n]) > rows)",
             ),
-            "good_columns = abs(C[:-1].sum(0) - C[-1]) <= bound * S[m]",
-            "good_columns = ~(abs(C[:-1].sum(0) - C[-1]) > bound * S[m])",
+            "abs(C[:m].sum(0) - C[m]) <= columns",
+            "~(abs(C[:m].sum(0) - C[m]) > columns)",
         ),
         "takes the difference off": swap(
             ABFT,
@@ -450,21 +374,16 @@ def restore(trainer, state):
         ),
         "looks at rows only": swap(
             ABFT,
-            "abs(C[:-1].sum(0) - C[-1]) <= bound * S[m]",
-            "np.arange(n + 1) != np.argmax(abs(C[:-1].sum(0) - C[-1]))",
+            "abs(C[:m].sum(0) - C[m]) <= columns",
+            "np.arange(n + 1) != np.argmax(abs(C[:m].sum(0) - C[m]))",
         ),
         "corrects the first of two": swap(
             ABFT,
             "if (~good_rows).sum() != 1 or (~good_columns).sum() != 1:",
             "if good_rows.all() or good_columns.all():",
         ),
-        "a tolerance of the largest entry": swap(
-            swap(ABFT, "bound * S[:, n]", "bound * S.max()"),
-            "bound * S[m]",
-            "bound * S.max()",
-        ),
-        "float64's tolerance for float32": swap(
-            ABFT, "np.finfo(C.dtype).eps", "2.2e-16"
+        "the largest bound for all": swap(
+            swap(ABFT, "<= rows", "<= rows.max()"), "<= columns", "<= columns.max()"
         ),
         "takes a sum for always right": swap(
             ABFT,
@@ -474,10 +393,12 @@ def restore(trainer, state):
         "prices the larger product only": swap(
             ABFT, "(m * k + k * n + larger + 2 * (m + 1) * (n + 1))", "larger"
         ),
-        "a bound for the products, none for the sums": swap(
-            ABFT, "(m + n + k) * np", "k * np"
+        "one bad sum is enough": swap(
+            ABFT,
+            "if (~good_rows).sum() != 1 or (~good_columns).sum() != 1:",
+            "if (~good_rows).sum() > 1 or (~good_columns).sum() > 1:",
         ),
-        "gives back the encoded product": swap(
+        "gives back the sums too": swap(
             ABFT, 'return "corrected", fixed[:m, :n]', 'return "corrected", fixed'
         ),
     },
@@ -518,48 +439,69 @@ def plan_run(fleet, work, T_write, T_restart):
     return {"mtbf": M, "segments": float(k), "run": run(k), "write": k * T_write,
             "restart": restart, "rework": rework}
 """,
-    },
-    "job": {
-        "a loop over runs, a list back": JOB,
-        "a loop over lives": """
-def wall_clock(lives, segments, tau, T_write, T_restart):
-    left = np.full(len(lives), segments)
-    clock = np.zeros(len(lives))
-    for i, life in enumerate(lives.T):
-        rest = T_restart * (i > 0)
-        need = rest + left * (tau + T_write)
-        active = left > 0
-        ends = active & (need <= life)
-        clock += np.where(ends, need, np.where(active, life, 0.0))
-        fits = ((life - rest).clip(0) // (tau + T_write)).astype(int)
-        left = np.where(ends, 0, np.maximum(left - fits, 0))
-    if left.any():
-        raise ValueError(f"{np.count_nonzero(left)} runs are not done")
-    return clock
+        "fractions, and a dict of another kind": """
+from collections import OrderedDict
+from fractions import Fraction
+
+def plan_run(fleet, work, T_write, T_restart):
+    rate = sum(Fraction(n) * Fraction(f) for n, f in fleet)
+    mtbf = float(Fraction(10**9 * 3600) / rate)
+    runs = {}
+
+    def run(k):
+        if k not in runs:
+            runs[k] = float(k * segment_time(work / k, T_write, mtbf, T_restart))
+        return runs[k]
+
+    k, jump = 1, 1 << 16
+    while jump:
+        if k + jump <= 100_000 and run(k + jump) < run(k + jump - 1):
+            k += jump
+        else:
+            jump >>= 1
+    restart = run(k) * (1 - math.exp(-T_restart / mtbf))
+    plan = OrderedDict(mtbf=Fraction(mtbf), segments=k, run=run(k), write=k * T_write)
+    plan.update(restart=restart, rework=run(k) - work - k * T_write - restart)
+    return plan
 """,
     },
     "interval": {
         "another way to count": INTERVAL,
-        "fits a Weibull and sums the exact law": """
+        "by a histogram of lives, in two passes": """
 def best_interval(lives, T_write, T_restart):
-    x = np.log(lives)
-    shape = math.pi / math.sqrt(6) / x.std()
-    scale = math.exp(x.mean() + 0.5772156649 / shape)
-    first = young_daly(T_write, lives.mean())
+    bins = np.geomspace(lives.min(), lives.max(), 60_000)
+    counts, edges = np.histogram(lives, bins)
+    middle = np.sqrt(edges[1:] * edges[:-1])
 
-    def share(tau):
-        ends = T_restart + (tau + T_write) * np.arange(1, 20000)
-        return tau * np.exp(-((ends / scale) ** shape)).sum()
+    def work(tau):
+        segments = np.floor((middle - T_restart).clip(min=0) / (tau + T_write))
+        return tau * (counts * segments).sum()
 
-    low, high = math.log(first / 3), math.log(first * 3)
-    for _ in range(40):
-        a, b = low + (high - low) / 3, high - (high - low) / 3
-        if share(math.exp(a)) < share(math.exp(b)):
-            low = a
-        else:
-            high = b
-    return math.exp(low)
+    first = math.sqrt(2 * T_write * lives.mean())
+    for low, high in ((1 / 3, 3), (0.95, 1.05)):
+        taus = first * np.geomspace(low, high, 60)
+        first = taus[np.argmax([work(tau) for tau in taus])]
+    return np.float32(first)
 """,
+        "sorted lives, a polynomial through the shares": """
+import pandas as pd
+
+def best_interval(lives, T_write, T_restart):
+    lives = pd.Series(lives).sort_values().to_numpy()
+    first = float(young_daly(T_write, lives.mean()))
+
+    def work(tau):
+        ends = np.arange(T_restart, lives[-1], tau + T_write)[1:]
+        return tau * (len(lives) - np.searchsorted(lives, ends)).sum()
+
+    taus = first * np.geomspace(1 / 3, 3, 60)
+    works = [work(tau) for tau in taus]
+    i = int(np.argmax(works))
+    return [*taus][i]
+""",
+        "an array without dimensions": swap(
+            INTERVAL, "return taus[np.argmax", "return np.asarray(taus)[()][np.argmax"
+        ),
     },
     "save": {
         "the digest behind, another name": SAVE.replace(
@@ -672,38 +614,69 @@ def restore(trainer, state):
     for p in NOISE:
         getattr(trainer, p).set_state(state[p])
 """,
+        "tensors, in lists": """
+import torch
+
+def capture(trainer):
+    arrays = [trainer.model.state_dict(), trainer.optimizer.state_dict()]
+    arrays = [{k: torch.tensor(v) for k, v in part.items()} for part in arrays]
+    noise = [trainer.shuffle.get_state(), trainer.dropout.get_state()]
+    order = torch.tensor(np.asarray(trainer.order))
+    return [arrays, noise, trainer.schedule.state_dict(), (order, trainer.place)]
+
+def restore(trainer, state):
+    arrays, noise, schedule, (order, place) = state
+    for part, found in zip((trainer.model, trainer.optimizer), arrays):
+        part.load_state_dict({k: v.numpy() for k, v in found.items()})
+    trainer.shuffle.set_state(noise[0])
+    trainer.dropout.set_state(noise[1])
+    trainer.schedule.load_state_dict(schedule)
+    trainer.seek(order.numpy(), int(place))
+""",
     },
     "abft": {
-        "by the column, with concatenate": ABFT,
-        "sums by products with ones": """
-def encode(A, B):
-    one = np.ones((1, len(A)), A.dtype), np.ones((B.shape[1], 1), B.dtype)
-    return np.block([[A], [one[0] @ A]]), np.block([[B, B @ one[1]]])
-
-def verify(A, B, C):
+        "by the column, with argmin": ABFT,
+        "loops over rows and columns, in float64": """
+def verify(C, rows, columns):
     m, n = C.shape[0] - 1, C.shape[1] - 1
-    eps = float(np.finfo(C.dtype).eps) * (m + n + A.shape[1])
-    left, right = encode(np.abs(A).astype(float), np.abs(B).astype(float))
     D = C.astype(float)
-    sign = np.ones(n + 1)
-    sign[n] = -1
     bad_i = [i for i in range(m + 1)
-             if not abs((D[i] * sign).sum()) <= eps * (left[i] @ right[:, n])]
-    sign = np.ones(m + 1)
-    sign[m] = -1
+             if not abs(sum(D[i, :n]) - D[i, n]) <= rows[i]]
     bad_j = [j for j in range(n + 1)
-             if not abs((D[:, j] * sign).sum()) <= eps * (left[m] @ right[:, j])]
+             if not abs(sum(D[:m, j]) - D[m, j]) <= columns[j]]
     if not bad_i and not bad_j:
-        return ("clean", C[:-1, :-1])
+        return ["clean", D[:m, :n].tolist()]
     if len(bad_i) != 1 or len(bad_j) != 1:
-        return ("damaged", C[:-1, :-1])
-    i, j = bad_i[0], bad_j[0]
-    if i < m and j < n:
-        D[i, j] = A[i].astype(float) @ B[:, j].astype(float)
-    return ["corrected", D[:-1, :-1].astype(C.dtype)]
+        return ["damaged", None]
+    (i,), (j,) = bad_i, bad_j
+    sign = [1.0] * n + [-1.0]
+    rest = sum(s * x for h, (s, x) in enumerate(zip(sign, D[i])) if h != j)
+    D[i, j] = -rest * sign[j]
+    return ["corrected", D[:m, :n].astype(C.dtype)]
 
 def overhead(m, k, n):
     return (1 / n + 1 / m) / 2 + (m + n + 1) / (m * n) + (m + 1) * (n + 1) / (m * k * n)
+""",
+        "a sign for each sum, fsum, a Fraction": """
+from fractions import Fraction
+
+def verify(C, rows, columns):
+    C = np.array(C, dtype=np.float64)
+    off = np.array([row[:-1].sum() - row[-1] for row in C])
+    down = np.array([column[:-1].sum() - column[-1] for column in C.T])
+    bad = [int(i) for i, x in enumerate(off) if np.isnan(x) or abs(x) > rows[i]]
+    worse = [int(j) for j, x in enumerate(down) if np.isnan(x) or abs(x) > columns[j]]
+    if (len(bad), len(worse)) == (1, 1):
+        i, j = bad[0], worse[0]
+        if i < len(C) - 1 and j < C.shape[1] - 1:
+            C[i, j] = C[-1, j] - math.fsum(np.delete(C[:-1, j], i))
+        return "corrected", C[:-1, :-1]
+    return ("damaged" if bad or worse else "clean"), C[:-1, :-1]
+
+def overhead(m, k, n):
+    plain = 2 * m * k * n
+    entries = (m + 1) * (n + 1)
+    return Fraction(m * k + k * n + 2 * entries + 2 * k * entries - plain, plain)
 """,
     },
 }
@@ -727,19 +700,6 @@ CHEATS = {
     "save": {
         "keeps states in a variable, looks at the disk for damage": "STORED = {}\n"
         + STORE,
-        "keeps states by the file's digest": """
-STORED = {}
-"""
-        + SAVE.replace(
-            "    temporary =",
-            "    STORED[hashlib.sha256(state).digest()] = state\n"
-            "    fs.write(name, hashlib.sha256(state).digest())\n    fs.fsync(name)\n"
-            "    return fs.fsync_folder()\n    temporary =",
-        ).replace(
-            "    digest, state =",
-            "    if data not in STORED:\n        raise ValueError('damaged')\n"
-            "    return STORED[data]\n    digest, state =",
-        ),
         "keeps states under /tmp": """
 import pathlib
 import tempfile
@@ -790,27 +750,6 @@ def save(fs, name, state):
 def load(fs, name):
     raise ValueError("FileNotFoundError")
 """,
-        "looks for the state in the frames above": """
-import gc
-import sys
-
-def save(fs, name, state):
-    fs.write(name, b"")
-    fs.fsync(name)
-    fs.fsync_folder()
-
-def load(fs, name):
-    frame = sys._getframe()
-    while frame:
-        for key in ("state", "crash", "good"):
-            if isinstance(frame.f_locals.get(key), bytes):
-                return frame.f_locals[key]
-        frame = frame.f_back
-    for x in gc.get_objects():
-        if type(x).__name__ == "Found":
-            return x.good[0]
-    raise ValueError("FileNotFoundError")
-""",
     },
     "resume": {
         "keeps the state in a variable": """
@@ -857,19 +796,6 @@ def restore(trainer, state):
             for _ in range(state):
                 mine.step()
             return put(trainer, taken(mine))
-""",
-        "trains again, and sets the count back": """
-def capture(trainer):
-    return trainer.schedule.state_dict()["t"]
-
-def restore(trainer, state):
-    for _ in range(state - trainer.schedule.state_dict()["t"]):
-        trainer.step()
-    for attribute in ("_steps", "steps"):
-        try:
-            setattr(trainer, attribute, 0)
-        except Exception:
-            pass
 """,
         "rebinds the trainer's step and the comparison": """
 import mlsyscore.harness.resuming as resuming

@@ -7,15 +7,18 @@ for a file that tells nothing any more.
 import itertools
 import secrets
 import string
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .disk import STATES, Disk, after_crash, contents, done, is_on
+from .disk import Disk, after_crash, contents, done, is_on
 
 Save = Callable[[Disk, str, bytes], Any]
 Load = Callable[[Disk, str], Any]
 MOST = 20  # changes that one save may make
+FOLDERS = 12  # that are tried of all which one crash may leave
+SECOND = 4  # of them meet a second crash
 TOGETHER = 7  # changed files that are made of one state
 OTHERS = {"notes.txt": b"not yours", "model.ckpt.txt": b"not yours either"}
 
@@ -50,22 +53,24 @@ def crashes(
 ) -> Iterator[Found]:
     """Save states one after another; crash before each change of each, and after it.
 
-    Yields every folder that may be left.  The folder begins with some files, other
-    people's at least; before: what load gives there, where it gives something.
-    Each is left by saves of its own: of states of these lengths, but of other bytes.
+    Yields the folders that may be left; of many, FOLDERS.  The folder begins with some
+    files, other people's at least; before: what load gives there, where it gives
+    something.  Each is left by saves of its own, of states of these lengths, but of
+    other bytes.
     """
     for i in range(len(states)):
         for power in range(MOST + 1):
-            for k in range(STATES):
+            for k in range(FOLDERS):
                 own = [anew(state) for state in states[: i + 1]]
                 disk = _crashed(save, name, own, files, power)
                 left = after_crash(disk)
                 if k >= len(left):
                     break
+                at = k * max(FOLDERS, len(left)) // FOLDERS
                 returned = is_on(disk)
                 good = own[-1:] if returned else [*(own[-2:-1] or before), own[-1]]
                 first = i == 0 and not before and not returned
-                yield Found(i + 1, done(disk), returned, left[k], good, first, own)
+                yield Found(i + 1, done(disk), returned, left[at], good, first, own)
             if returned:
                 break
         else:
@@ -180,10 +185,10 @@ def changed(
 def damaged(file: bytes, other: bytes, bit: int) -> Iterator[tuple[str, bytes]]:
     """Yield what was done to a file, and what it is then: never the file, or the other.
 
-    A long file is changed in its first and last 64 bytes, and at every 16th.
+    A long file is changed in its first 24 bytes, its last 8, and at every 7th.
     """
     n = len(file)
-    for i in (i for i in range(n) if i < 64 or i >= n - 64 or i % 16 == 0):
+    for i in (i for i in range(n) if i < 24 or i >= n - 8 or i % 7 == 0):
         flipped = bytes([file[i] ^ bit])
         cases = {f"byte {i} of {n} flipped": file[:i] + flipped + file[i + 1 :]}
         cases[f"cut to {i} of {n} bytes"] = file[:i]
@@ -191,9 +196,90 @@ def damaged(file: bytes, other: bytes, bit: int) -> Iterator[tuple[str, bytes]]:
             a, b = file[i : i + 1], file[i + far : i + far + 1]
             swapped = file[:i] + b + file[i + 1 : i + far] + a + file[i + far + 1 :]
             cases[f"bytes {i} and {i + far} swapped"] = swapped if b else file
-        cases["head of one, tail of another"] = file[:i] + other[i:]
+        if i % 7 == 0:
+            cases["head of one, tail of another"] = file[:i] + other[i:]
         yield from ((what, c) for what, c in cases.items() if c not in (file, other))
     for more in (b"\0", b"x", file, bytes(32)):
         yield f"longer by {len(more)} bytes", file + more
     if bytes(n) not in (file, other):
         yield "as long as it was, all zeros", bytes(n)
+
+
+def loads_back(save: Save, load: Load, name: str, states: Sequence[bytes]) -> None:
+    """AssertionError unless each of some states is loaded after its save, and no other.
+
+    The folder holds other people's files, and after each save one file more.
+    """
+    disk = Disk(OTHERS)
+    got = outcome(load, disk, name)
+    none = isinstance(got, FileNotFoundError)
+    assert none, f"nothing saved: FileNotFoundError is expected, not {told(got)}"
+    for state in states:
+        save(disk, name, state)
+        got = outcome(load, disk, name)
+        assert got == state, f"{told(state)} saved: load gives {told(got)}"
+        unexpected = sorted(set(contents(disk)) ^ {*OTHERS, name})
+        assert not unexpected, f"a save returned; unexpected or gone: {unexpected}"
+
+
+def survives_crashes(
+    save: Save, load: Load, name: str, states: Sequence[bytes]
+) -> None:
+    """AssertionError if a crash, or a crash in the save after it, loses a state."""
+    found = list(crashes(save, name, states))
+    assert len(found) > 3 * len(states), "save changes too little to be safe"
+    for crash in found:
+        survives(crash, outcome(load, crash.left, name))
+    second = [crash.left for crash in found if crash.save == 2]
+    for left in second[:: -(-len(second) // SECOND)]:
+        got = outcome(load, left, name)  # it crashed, and the next save crashes
+        before = [got] if isinstance(got, bytes) else []
+        for crash in crashes(save, name, [b"next"], contents(left), before):
+            survives(crash, outcome(load, crash.left, name))
+
+
+def leaves_nothing(
+    save: Save, again: Save, load: Load, name: str, states: Sequence[bytes]
+) -> None:
+    """AssertionError unless another save after a crash works, and cleans up."""
+    for i, crash in enumerate(crashes(save, name, states)):
+        again(crash.left, name, b"the next, %d" % i)
+        tidy(crash, crash.left, name)
+        got = outcome(load, crash.left, name)
+        assert got == b"the next, %d" % i, (
+            f"save {crash.save} crashed after {crash.done}; after another save load "
+            f"gives {told(got)}"
+        )
+
+
+def finds_damage(
+    save: Save, load: Load, name: str, state: bytes, other: bytes, bit: int
+) -> None:
+    """AssertionError unless each changed file is refused, and each whole one loaded."""
+    for what, data, want in changed(save, name, state, other, bit):
+        got = outcome(load, Disk({name: data}), name)
+        assert want is None or got == want, f"{what}: load gives {told(got)}"
+        assert want is not None or isinstance(got, ValueError), (
+            f"{what}: ValueError is expected; load gives {told(got)}.  Does the "
+            "checksum cover all that load reads, its own header too?"
+        )
+
+
+def crash_history(
+    save: Save, load: Load, name: str = "model.ckpt"
+) -> list[tuple[str, dict[str, int]]]:
+    """Return each change of a second save, and what load gives if power fails then.
+
+    What it gives: how many of the folders that may be left give the state before, the
+    new one, none, an error, or something else.
+    """
+    rows: dict[str, Counter[str]] = {}
+    for crash in crashes(save, name, [b"the state before", b"the new one"]):
+        if crash.save == 2:
+            got = outcome(load, crash.left, name)
+            what = {crash.states[0]: "before", crash.states[1]: "new"}
+            said = what.get(got, "else") if isinstance(got, bytes) else "damaged"
+            said = "none" if isinstance(got, FileNotFoundError) else said
+            last = crash.done.rpartition(", ")[2]
+            rows.setdefault(last, Counter())[said] += 1
+    return [(last, dict(counts)) for last, counts in rows.items()]

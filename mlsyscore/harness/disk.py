@@ -8,7 +8,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping
 
-STATES = 2000  # folders that one crash may leave
+STATES = 500  # folders that one crash may leave
 CHANGES, LOOKS = 1000, 10_000  # operations of one disk
 BYTES = 10**7  # written to one disk
 _LOCK = threading.RLock()  # one for all disks, so that a disk can be pickled

@@ -1,6 +1,6 @@
 """Matrix products that carry their sums, some entries wrong, and verdicts on them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,46 +10,71 @@ Array = NDArray[Any]
 Fault = tuple[int, int, float]  # row, column, and the value that stands there
 
 
-def _sums(A: Array, B: Array) -> tuple[Array, Array]:
-    return np.vstack([A, A.sum(0)]), np.column_stack([B, B.sum(1)])
+def encoded_product(A: Array, B: Array, faults: Iterable[Fault] = ()) -> Array:
+    """Return A @ B with the sums of its columns and rows; some entries are wrong.
 
-
-def spoiled(A: Array, B: Array, faults: Iterable[Fault] = ()) -> Array:
-    """Return the product of A and B with their sums, some entries of it wrong."""
-    left, right = _sums(A, B)
-    C = (left @ right).astype(A.dtype)
+    The sums travel through the product: they are not computed of it.
+    """
+    top = np.vstack([np.eye(len(A)), np.ones((1, len(A)))]).astype(A.dtype)
+    side = np.vstack([np.eye(B.shape[1]), np.ones((1, B.shape[1]))]).astype(B.dtype)
+    C = ((top @ A) @ (B @ side.T)).astype(A.dtype)
     for i, j, value in faults:
         C[i, j] = value
     return C
 
 
-def limits(A: Array, B: Array) -> tuple[Array, Array, Array]:
-    """Return the encoded product in float64, and the bounds of its rows and columns."""
+def rounding_limits(A: Array, B: Array) -> tuple[Array, Array, Array]:
+    """Return the product with its sums in float64, and the bounds of rows and columns.
+
+    (m + n + k) eps S, where S is made of |A| and |B| (Higham, Accuracy and Stability of
+    Numerical Algorithms, 2002, section 3.1), to first order.
+    """
     scale = (len(A) + len(B) + B.shape[1]) * np.finfo(A.dtype).eps
     A, B = A.astype(float), B.astype(float)
-    left, right = _sums(A, B)
-    S = scale * spoiled(abs(A), abs(B))
-    return left @ right, S[:, -1], S[-1]
+    S = scale * encoded_product(abs(A), abs(B))
+    return encoded_product(A, B), S[:, -1], S[-1]
 
 
 def ruled(
-    name: str, answer: Any, verdict: str, product: Any = None, within: Any = 0.0
+    name: str,
+    verify: Callable[[Array, Array, Array], Any],
+    pair: tuple[Array, Array],
+    faults: Iterable[Fault],
+    verdict: str,
+    bound: float | None = None,
 ) -> None:
-    """AssertionError unless an answer is the verdict and, where given, the product."""
+    """AssertionError unless verify gives the verdict and, unless damaged, the product.
+
+    bound: of each row and column; by default that of rounding.
+    """
+    exact, rows, columns = rounding_limits(*pair)
+    if bound is not None:
+        rows, columns = np.full(len(rows), bound), np.full(len(columns), bound)
+    answer = verify(encoded_product(*pair, faults), rows.copy(), columns.copy())
     text = f"{name}: a pair (verdict, product) is expected, not {answer!r:.60}"
-    pair = isinstance(answer, tuple | list) and len(answer) == 2
-    assert pair, text
-    said, got = str(answer[0]), np.asarray(answer[1])
+    assert isinstance(answer, tuple | list), text
+    assert len(answer) == 2, text
+    said, got = str(answer[0]), answer[1]
     assert said == verdict, (
         f"{name}: the verdict {verdict!r} is expected, not {said!r:.60}"
     )
-    if product is None:
-        return
-    text = f"{name}: the product's shape is {got.shape}; {product.shape} is expected"
-    assert got.shape == product.shape, text
-    assert got.dtype.kind in "iuf", f"{name}: a product of {got.dtype}"
-    bad = np.argwhere(~(np.abs(got.astype(float) - product) <= within))
+    if verdict != "damaged":
+        _right(
+            f"{name}: {verdict}, but", got, exact[:-1, :-1], 10 * _larger(rows, columns)
+        )
+
+
+def _larger(rows: Array, columns: Array) -> Array:
+    return np.maximum(rows[:-1, None], columns[None, :-1])
+
+
+def _right(text: str, got: Any, want: Array, within: Array) -> None:
+    got = np.asarray(got)
+    wrong = f"{text} the product's shape is {got.shape}; {want.shape} is expected"
+    assert got.shape == want.shape, wrong
+    assert got.dtype.kind in "iuf", f"{text} it is a product of {got.dtype}"
+    bad = np.argwhere(~(np.abs(got.astype(float) - want) <= within))
     assert len(bad) == 0, (
-        f"{name}: {verdict}, but entry {tuple(bad[0].tolist())} of the product is "
-        f"{got[tuple(bad[0])]:.6g}, not {product[tuple(bad[0])]:.6g}"
+        f"{text} entry {tuple(bad[0].tolist())} of the product is "
+        f"{got[tuple(bad[0])]:.6g}, not {want[tuple(bad[0])]:.6g}"
     )

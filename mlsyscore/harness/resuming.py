@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .trainer import Trainer, steps_taken
+from .trainer import Trainer, steps_taken, train
 
 LARGEST = 100_000  # bytes of a state, and values in it
 
@@ -110,3 +110,56 @@ def bit_for_bit(
     else:
         text += ": the generator that shuffles the next epoch"
     raise AssertionError(text + "?")
+
+
+def goes_on(
+    parts: tuple[Callable[..., Any], Callable[..., Any]],
+    seed: int,
+    steps: int,
+    every: int,
+    kills: Sequence[int],
+) -> None:
+    """AssertionError unless a run that is killed has the losses of one that is not."""
+    want = train(Trainer(seed), steps)
+    got = resumed(parts, seed, steps, every, kills)
+    assert len(got.resumes) == len(kills), f"{len(got.resumes)} resumes"
+    bit_for_bit(f"killed before steps {[*kills]}", got.losses, want, got.resumes)
+
+
+def rolls_back(
+    parts: tuple[Callable[..., Any], Callable[..., Any]], seed: int, steps: int = 30
+) -> None:
+    """AssertionError unless a trainer goes back to one state twice and on as before."""
+    trainer = Trainer(seed)
+    train(trainer, 7)
+    state = pickled(parts[0](trainer))
+    first = train(trainer, steps)
+    for turn in ("first", "second"):
+        put_back(parts[1], trainer, state)
+        name = f"rolled back for the {turn} time"
+        bit_for_bit(name, train(trainer, steps), first, [0])
+
+
+def gaps_without(
+    parts: tuple[Callable[..., Any], Callable[..., Any]], seed: int = 3, steps: int = 60
+) -> dict[str, list[float]]:
+    """Return what was left out -> how far each later loss is from a whole state's.
+
+    Each part of a trainer is set to a new one's after a restore.
+    """
+    found = {}
+    for what in ("dropout", "optimizer", "schedule", "place"):
+        trainer, new = Trainer(seed), Trainer(seed)
+        train(trainer, 30)
+        state = pickled(parts[0](trainer))
+        good = train(trainer, steps)
+        put_back(parts[1], trainer, state)
+        if what == "place":
+            trainer.seek(trainer.order, 0)
+        elif what == "dropout":
+            trainer.dropout.set_state(new.dropout.get_state())
+        else:
+            getattr(trainer, what).load_state_dict(getattr(new, what).state_dict())
+        bad = train(trainer, steps)
+        found[what] = [abs(a - b) for a, b in zip(good, bad, strict=True)]
+    return found

@@ -3,13 +3,19 @@ import zlib
 import pytest
 
 from mlsyscore.harness.checkpoints import (
+    FOLDERS,
     OTHERS,
     changed,
+    crash_history,
     crashes,
     damaged,
+    finds_damage,
+    leaves_nothing,
+    loads_back,
     outcome,
     saved,
     survives,
+    survives_crashes,
     tidy,
     told,
 )
@@ -176,3 +182,65 @@ def test_files_are_changed_and_left_whole_in_turn():
     for _, data, want in cases:
         got = outcome(load, Disk({"model": data}), "model")
         assert got == want if want is not None else isinstance(got, ValueError)
+
+
+def test_few_of_many_folders_are_tried_and_no_two_are_one():
+    def careless(disk, name, state):
+        for i in range(2):
+            disk.write(f"{name}.{i}", state)
+        save(disk, name, state)
+
+    by = {}
+    for crash in crashes(careless, "model", [b"step 1"]):
+        by.setdefault(crash.done, []).append(crash.left)
+    assert max(map(len, by.values())) == FOLDERS
+    names = [tuple(contents(left)) for left in by["write model.0"]]
+    assert len(set(names)) > 1
+
+
+def litters(disk, name, state):
+    disk.write(f"{name}.{zlib.crc32(state)}", state)
+    disk.fsync(f"{name}.{zlib.crc32(state)}")
+    save(disk, name, state)
+    disk.remove(f"{name}.{zlib.crc32(state)}")
+    disk.fsync_folder()
+
+
+def blind(disk, name):
+    return disk.read(name)[4:]
+
+
+def test_the_whole_checks_pass_what_is_right_and_no_more():
+    loads_back(save, load, "model", STATES)
+    survives_crashes(save, load, "model", STATES)
+    leaves_nothing(save, save, load, "model", STATES)
+    finds_damage(save, load, "model", b"step 1", b"step 2", 1)
+    with pytest.raises(AssertionError, match="load gives"):
+        loads_back(save, lambda disk, name: disk.read(name), "model", STATES)
+    with pytest.raises(AssertionError, match="power fails"):
+        survives_crashes(in_place, load, "model", STATES)
+    with pytest.raises(AssertionError, match="too little"):
+        survives_crashes(lambda *args: None, load, "model", [])
+    with pytest.raises(AssertionError, match="the folder holds"):
+        leaves_nothing(litters, litters, load, "model", STATES)
+    with pytest.raises(AssertionError, match="ValueError is expected"):
+        finds_damage(save, blind, "model", b"step 1", b"step 2", 1)
+
+
+def test_a_folder_that_keeps_a_second_file_is_told():
+    def both(disk, name, state):
+        save(disk, name + ".old", state)
+        save(disk, name, state)
+
+    with pytest.raises(AssertionError, match="unexpected or gone"):
+        loads_back(both, load, "model", STATES)
+
+
+def test_a_save_has_a_history():
+    rows = crash_history(save, load, "model")
+    changes = [change.split()[0] for change, _ in rows]
+    assert changes == ["nothing", "write", "fsync", "replace", "fsync_folder"]
+    assert rows[0][1] == {"before": 1}
+    assert set(rows[3][1]) == {"before", "new"}
+    assert rows[4][1] == {"new": 1}
+    assert "damaged" in dict(crash_history(in_place, load, "model"))["write model"]

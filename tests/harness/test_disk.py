@@ -83,7 +83,7 @@ def test_a_bomb_is_refused_not_played():
     disk = Disk()
     for i in range(100):
         disk.write(f"junk {i}", b"x" * i)
-    with pytest.raises(AssertionError, match="more than 2000 folders"):
+    with pytest.raises(AssertionError, match="more than 500 folders"):
         after_crash(disk)
 
 

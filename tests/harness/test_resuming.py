@@ -3,7 +3,15 @@ import pickle
 import numpy as np
 import pytest
 
-from mlsyscore.harness.resuming import bit_for_bit, pickled, put_back, resumed
+from mlsyscore.harness.resuming import (
+    bit_for_bit,
+    gaps_without,
+    goes_on,
+    pickled,
+    put_back,
+    resumed,
+    rolls_back,
+)
 from mlsyscore.harness.trainer import Trainer, train
 
 PARTS, NOISE = ("model", "optimizer", "schedule"), ("shuffle", "dropout")
@@ -78,3 +86,21 @@ def test_a_nested_bomb_is_refused():
         bomb = [bomb, bomb]
     with pytest.raises(AssertionError, match="values"):
         pickled(bomb)
+
+
+def test_a_run_goes_on_and_rolls_back():
+    def forgets(trainer, state):
+        restore(trainer, state | {"dropout": Trainer(8).dropout.get_state()})
+
+    goes_on((capture, restore), 5, 40, 7, [1, 24, 25])
+    rolls_back((capture, restore), 5)
+    with pytest.raises(AssertionError, match="killed before steps"):
+        goes_on((capture, forgets), 5, 40, 7, [24])
+    with pytest.raises(AssertionError, match="for the first time"):
+        rolls_back((capture, forgets), 5)
+
+
+def test_each_part_that_is_left_out_is_seen():
+    found = gaps_without((capture, restore), steps=40)
+    first = {what: next(i for i, x in enumerate(g) if x) for what, g in found.items()}
+    assert first == {"dropout": 0, "optimizer": 1, "schedule": 1, "place": 0}
