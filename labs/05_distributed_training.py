@@ -246,8 +246,9 @@ guess = {1: 1.9, 4: 1.9, 32: 1.9}  # 7.5 billion parameters; 16 bytes each over 
 P, ranks, lines = 7_500_000_000, [2**k for k in range(11)], {}
 for n, guessed in guess.items():
     units = [[P // n]] * n
-    lines[f"{n} units"] = [sum(held(units, d, 3).values()) for d in ranks]
-    print(f"{n:2} units: {lines[f'{n} units'][6] / GB:5.2f} GB; you guessed {guessed}")
+    total = [sum(held(units, d, 3).values()) for d in ranks]
+    print(f"units: {n:2}, a rank holds {total[6] / GB:5.2f} GB; you guessed {guessed}")
+    lines[f"units: {n}"] = total
 lines["16 P/d"] = [State().zero(P, d, 3) for d in ranks]
 owners.draw_held(ranks, lines)
 plt.show()
@@ -257,8 +258,8 @@ plt.show()
 #
 # A backward pass computes two gradients.  The one of a stage's *inputs*, `"B"`, is what
 # the stage before waits for.  The one of its *weights*, `"W"`, nobody waits for.  A
-# pipeline has `p` stages, and `m` microbatches pass through it.  On each stage a
-# forward, `"F"`, takes 1, a `"B"` takes `t_b` and a `"W"` takes `t_w`.  Passing on
+# pipeline has stages 0 to `p - 1`, and `m` microbatches pass through it.  On each stage
+# a forward, `"F"`, takes 1, a `"B"` takes `t_b` and a `"W"` takes `t_w`.  Passing on
 # takes no time.
 #
 # - A stage does one task at a time, without a break inside it.
@@ -448,7 +449,7 @@ for counts, rate in [([5], 1.25), ([4, 9], 0.125), ([4, 1, 2, 8, 3], 0.6875)]:
 cases = [([1, 7, 3], 0.5), ([3, 6, 1, 5, 2], 0.6875)]
 ### BEGIN HIDDEN TESTS
 cases += [([5, 1], 1.375), ([2, 1, 5, 3, 3, 1, 7], 0.8125), ([6, 1, 3, 5], 0.4375)]
-cases += [([3, 1, 2, 6, 1, 1, 5, 2, 1, 4, 1, 3, 1], 0.34375)]
+cases += [([3, 1, 2, 6, 1, 1, 5, 2, 7], 0.34375)]
 ### END HIDDEN TESTS
 for counts, rate in cases:
     w, samples = parallel.drawn(np.random.default_rng(5), counts, 300)
@@ -456,7 +457,7 @@ for counts, rate in cases:
     ends = parallel.stepped(name, step, w, samples, rate)
     parallel.must_be_exact(name, ends, w, samples, rate)
 w, samples = parallel.drawn(np.random.default_rng(6), [1, 2, 1], 4)
-parallel.followed("three ranks", step, w, samples, 0.375)
+parallel.followed("three ranks", step, w, samples, 0.375, ranks=[1])
 
 # %% check="step-idle" points=2 hidden="other ranks may have no samples, or several"
 cases = [([2, 0], 0.625)]
@@ -652,7 +653,8 @@ for m, guessed in guess.items():
 def choose(cost, model, N, B, memory, target):
     """Return any allowed Layout of at most `target` seconds and `memory` bytes.
 
-    cost: function of a Layout with V = 1; returns (seconds, bytes) on a device
+    Its V is 1.
+    cost: function of a Layout; returns (seconds, bytes) on a device
     model: a Transformer, with L layers and a heads
     Raises ValueError if there is none.
     """
@@ -732,13 +734,16 @@ for t, p in itertools.product((1, 2, 4, 8), (1, 2, 4, 8, 16, 32)):
         found.append((float(seconds), float(sent), x))
 offers.draw_offers(found)
 plt.show()
+
+
+def gpt3(x):
+    """Return the step and the memory of a layout, by your plan."""
+    return plan(GPT3, x, 1)
+
+
 for target in (7.0, 5.6, 5.0):
     try:
-        print(
-            target,
-            "s:",
-            choose(lambda x: plan(GPT3, x, 1), GPT3, 1024, 1024, 80 * GB, target),
-        )
+        print(target, "s:", choose(gpt3, GPT3, 1024, 1024, 80 * GB, target))
     except ValueError as e:
         print(target, "s:", e)
 

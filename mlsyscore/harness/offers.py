@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..compute import Transformer
 from ..training import Layout
 from .cost import Cost
@@ -77,7 +79,9 @@ def draw_offers(found: Sequence[tuple[float, float, Layout]]) -> None:
     least = min(found, key=lambda f: f[1])
     for word, (step, sent, x) in (("fastest", fastest), ("sends least", least)):
         text = f"{word}: t {x.t}, p {x.p}, d {x.d}"
-        ax.annotate(text, (sent, step), (4, 6), textcoords="offset points")
+        side = "left" if sent < np.mean([f[1] for f in found]) else "right"
+        at = (0, 6) if side == "left" else (0, -14)
+        ax.annotate(text, (sent, step), at, textcoords="offset points", ha=side)
         print(f"{word}: {x}, step {step:.2f} s, sends for {sent:.2f} s")
     ax.margins(0.25)
     ax.set(xlabel="sending of a device (s)", ylabel="step (s)")

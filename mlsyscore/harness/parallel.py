@@ -74,14 +74,24 @@ def stepped(
     return ends
 
 
-def followed(name: str, step: Any, w: Any, samples: Samples, rate: float) -> None:
+def followed(
+    name: str,
+    step: Any,
+    w: Any,
+    samples: Samples,
+    rate: float,
+    ranks: Sequence[int] | None = None,
+) -> None:
     """AssertionError unless other ranks' weights follow from what a rank sends.
 
     A rank runs with other targets, and then with its own, while the network brings the
-    others what it sent before: they must come to the same weights as before.
+    others what it sent before: they must come to the same weights as before.  So does
+    each of these ranks that has samples, or each of all.
     """
     plain = stepped(name, step, w, samples, rate)
-    for rank in [r for r, (_, y) in enumerate(samples) if len(y)]:
+    for rank in range(len(samples)) if ranks is None else ranks:
+        if not len(samples[rank][1]):
+            continue
         others, sent = list(samples), Replay(rank)
         X, y = samples[rank]
         others[rank] = X, y + np.float32(8)

@@ -52,6 +52,15 @@ def test_what_comes_another_way_is_told(over):
         followed("it", aside, W, SAMPLES, 1.0)
 
 
+def test_only_the_ranks_that_are_named_are_changed():
+    def deaf(w, X, y, rate, rank, N, comm):  # to all but rank 2
+        return w - rate * comm.broadcast((X.T * y).sum(1) + 0 * w, 2)
+
+    followed("it", deaf, W, SAMPLES, 1.0, ranks=[1, 2])
+    with pytest.raises(AssertionError, match="rank 0 has other targets"):
+        followed("it", deaf, W, SAMPLES, 1.0)
+
+
 def test_a_sum_that_is_passed_on_follows():
     def passed(w, X, y, rate, rank, N, comm):
         g = (X.T * y).sum(1) + 0 * w
