@@ -356,7 +356,12 @@ def prefetch(source, depth):
         ),
         "a stop that the next loader still hears": LOADER.replace(
             "    stop = threading.Event()\n", ""
-        ).replace("def prefetch", "stop = threading.Event()\n\n\ndef prefetch"),
+        )
+        .replace("def prefetch", "stop = threading.Event()\n\n\ndef prefetch")
+        .replace(
+            "        except StopIteration:",
+            '            arrived.put(("end", None))\n        except StopIteration:',
+        ),
     },
     "sampler": {
         "seed plus epoch": SAMPLER.replace("[self.seed, epoch]", "self.seed + epoch"),

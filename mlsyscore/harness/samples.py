@@ -101,13 +101,17 @@ def shuffles(
 
 
 def seeds_clash(order: Callable[[int, int], Hashable], seed: int, reach: int) -> bool:
-    """Say whether two near seeds share an order at epochs that may lie far apart.
+    """Say whether seed and epoch are mixed so that two pairs of them share an order.
 
-    order(seed, epoch) is asked for 4 reach pairs, and two for each of FACTORS.  Where
-    seed and epoch are mixed as a seed + epoch, or seed + a epoch, or with ^ for +, two
-    of them are equal for every whole a up to reach^2 (small steps of one, long steps of
-    the other), and for those of FACTORS.
+    order(seed, epoch) is asked for some 7 reach pairs, and two for each of FACTORS.
+    Mixed as a seed + b epoch, or with ^ for +, some of them share one if a and b are
+    whole and up to reach, of either sign; or if one of a and b is 1 and the other up to
+    reach^2 (small steps of one, long steps of the other) or among FACTORS.
     """
+    middle = seed + reach
+    up = {order(middle, j) for j in range(1, reach + 1)}
+    if any(order(middle + i, 0) in up for i in range(-reach, reach + 1)):
+        return True
     small = {order(seed + 1, j) for j in range(reach)}
     small_seeds = {order(seed + j, 1) for j in range(reach)}
     if any(

@@ -87,6 +87,8 @@ def test_pairs_that_share_a_step_are_counted():
         lambda s, e: s + 97 * e,
         lambda s, e: (s << 7) ^ e,
         lambda s, e: s ^ (e << 5),
+        lambda s, e: 15 * s + 11 * e,
+        lambda s, e: 3 * s - 14 * e,
     ],
 )
 def test_seeds_that_are_mixed_linearly_meet(mixed):
