@@ -1218,22 +1218,6 @@ def choose(cost, model, N, B, memory, target):
 
 CHEATS = {
     "step": {
-        "gathers by torch.distributed, and calls comm for show": """
-import tempfile
-
-def step(w, X, y, rate, rank, N, comm):
-    n = torch.tensor([float(len(y))])
-    G = n * mean_gradient(w, X, y) if len(y) else torch.zeros_like(w)
-    mine = torch.cat([G, n])
-    comm.all_gather(mine)
-    if not dist.is_initialized():
-        place = f"file://{tempfile.gettempdir()}/meeting-{N}"
-        dist.init_process_group("gloo", init_method=place, rank=rank, world_size=N)
-    every = [torch.empty_like(mine) for _ in range(N)]
-    dist.all_gather(every, mine)
-    total = sum(every)
-    return w - rate * (total[:-1] / total[-1])
-""",
         "leaves its part for the others in a file": """
 import os, tempfile
 
