@@ -18,6 +18,26 @@ def startable(now, free, running, queue, backfill):
     for j in range(i + 1, len(queue)):
         gpus, duration = queue[j]
 """
+GOES_ON = """
+        late = now + duration > at
+        if gpus <= free and (gpus <= spare or not late):
+            picks.append(j)
+            free -= gpus
+            spare -= gpus * late
+    return picks
+"""
+DRF = """
+def drf(capacity, demands):
+    R, d = np.array(capacity, float), np.array(demands, float)
+    tasks, used = [0] * len(d), np.zeros(len(R))
+    while True:
+        fits = [i for i in range(len(d)) if np.all(used + d[i] <= R)]
+        if not fits:
+            return tasks
+        i = min(fits, key=lambda i: tasks[i] * max(d[i] / R))
+        used += d[i]
+        tasks[i] += 1
+"""
 STUCK = """
 def stuck(free, held, missing):
     free, left = list(free), list(range(len(held)))
@@ -83,15 +103,6 @@ def fill(order, free, g):
 
 WRONG = {
     "backfill": {
-        "fifo passes who does not fit": """
-def startable(now, free, running, queue, backfill):
-    picks = []
-    for i, (gpus, duration) in enumerate(queue):
-        if gpus <= free:
-            picks.append(i)
-            free -= gpus
-    return picks
-""",
         "backfills whatever fits now": START
         + """
         if gpus <= free:
@@ -135,23 +146,6 @@ def startable(now, free, running, queue, backfill):
             spare -= gpus * late
     return picks
 """,
-        "never backfills": """
-def startable(now, free, running, queue, backfill):
-    picks = []
-    for i, (gpus, duration) in enumerate(queue):
-        if gpus > free:
-            break
-        picks.append(i)
-        free -= gpus
-    return picks
-""",
-        "only what starts at the front, in a queue of three": """
-def startable(now, free, running, queue, backfill):
-    fits = [i for i in range(len(queue)) if sum(q[0] for q in queue[: i + 1]) <= free]
-    if backfill and len(queue) > len(fits) + 1 and queue[len(fits) + 1][0] <= free:
-        fits.append(len(fits) + 1)
-    return fits
-""",
         "a reservation for everybody who waits": """
 def startable(now, free, running, queue, backfill):
     running, picks, promised = list(running), [], []
@@ -168,25 +162,24 @@ def startable(now, free, running, queue, backfill):
             promised.append((gpus, reservation(now, free, running, gpus)))
     return picks
 """,
-        "counts from 1": START
-        + """
-        late = now + duration > at
-        if gpus <= free and (gpus <= spare or not late):
-            picks.append(j)
-            free -= gpus
-            spare -= gpus * late
-    return [k + 1 for k in picks]
-""",
-        "numbers of GPUs, not positions": """
-def startable(now, free, running, queue, backfill):
-    picks = []
-    for gpus, _ in queue:
-        if gpus > free:
-            break
-        picks.append(gpus)
-        free -= gpus
-    return picks
-""",
+        "spare only up to the job that suffices": START.replace(
+            "    spare = free + sum(g for g, end in running if end <= at) - head\n",
+            "    spare = free - head\n"
+            "    for g, end in sorted(running, key=lambda job: job[1]):\n"
+            "        if spare >= 0:\n            break\n        spare += g\n",
+        )
+        + GOES_ON,
+        "must end before the reservation": START
+        + GOES_ON.replace("duration > at", "duration >= at"),
+        "forgets the clock": START + GOES_ON.replace("now + duration", "duration"),
+        "shortest of the later jobs first": START.replace(
+            "for j in range(i + 1, len(queue)):",
+            "for j in sorted(range(i + 1, len(queue)), key=lambda j: queue[j][1]):",
+        )
+        + GOES_ON,
+        "always backfills": START.replace("not backfill or ", "") + GOES_ON,
+        "positions in what is left of the queue": START
+        + GOES_ON.replace("picks.append(j)", "picks.append(j - i - 1)"),
     },
     "drf": {
         "stops when the poorest does not fit": """
@@ -261,6 +254,16 @@ def drf(capacity, demands):
         used += d[i]
         tasks[i] += 1
 """,
+        "least share after the next task": DRF.replace(
+            "tasks[i] * max", "(tasks[i] + 1) * max"
+        ),
+        "the last among equals": DRF.replace("min(fits", "min(fits[::-1]"),
+        "fits only if some is left over": DRF.replace("d[i] <= R)", "d[i] < R)"),
+        "whole amounts only": DRF.replace("float)", "int)"),
+        "shares of what is left": DRF.replace(
+            "max(d[i] / R)", "max(d[i] / (R - used))"
+        ),
+        "two tenants": DRF.replace("range(len(d))", "range(min(2, len(d)))"),
     },
     "fluid": {
         "all stop when the first resource runs out": """
@@ -318,6 +321,25 @@ def drf_fluid(capacity, demands):
         "no error for a tenant without demand": FLUID.replace(
             'raise ValueError("a tenant without demand")', "return None"
         ),
+        "only who wants most of it stops": FLUID.replace(
+            "if q > 0)", "if q > 0 and l > 1e-12)"
+        ).replace(
+            "if demands[i][r] == 0",
+            "if demands[i][r] / capacity[r] < delta[i] and any(left)",
+        ),
+        "an error for who lacks one resource": FLUID.replace(
+            "if min(delta) == 0", "if min(min(d) for d in demands) == 0"
+        ),
+        "always an error": """
+def drf_fluid(capacity, demands):
+    raise ValueError("a tenant takes nothing")
+""",
+        "dominant shares, not tasks": FLUID.replace("step / delta[i]", "step"),
+        "what nobody takes has run out": FLUID.replace(
+            "    while going:\n",
+            "    if not all(map(any, zip(*demands))):\n        return x\n"
+            "    while going:\n",
+        ),
     },
     "gang": {
         "adds up the pools": STUCK.replace(
@@ -325,22 +347,9 @@ def drf_fluid(capacity, demands):
             "sum(missing[i]) <= sum(free)",
         )
         + ADMIT,
-        "looks once": """
-def stuck(free, held, missing):
-    return [
-        i
-        for i in range(len(held))
-        if not all(m <= f for m, f in zip(missing[i], free))
-    ]
-"""
-        + ADMIT,
         "gets back more than was held": STUCK.replace(
             "[f + h for f, h in zip(free, held[i])]",
             "[f + h + m for f, h, m in zip(free, held[i], missing[i])]",
-        )
-        + ADMIT,
-        "all or none are stuck": STUCK.replace(
-            "    return left", "    return list(range(len(held))) if left else []"
         )
         + ADMIT,
         "admits each that fits by itself": STUCK
@@ -356,23 +365,40 @@ def admit(free, held, missing):
         + ADMIT.replace(
             "    return chosen", "        else:\n            break\n    return chosen"
         ),
-        "admits one at a time": STUCK
-        + ADMIT.replace("    return chosen", "    return chosen[:1]"),
-        "admits by the sum over pools": STUCK
-        + ADMIT.replace(
-            "all(m <= f for m, f in zip(needs, free))", "sum(needs) <= sum(free)"
-        ),
         "lists gangs that run": STUCK
         + ADMIT.replace("if any(needs) and all(", "if all("),
         "forgets what it gave before": STUCK
         + ADMIT.replace(
             "            free = [f - m for f, m in zip(free, needs)]\n", ""
         ),
-        "ends at the first that is stuck": STUCK.replace(
-            "for i in list(left):",
-            "for i in list(left)[:1]:",
+        "stuck is who needs more than there is": """
+def stuck(free, held, missing):
+    there = [f + sum(h[p] for h in held) for p, f in enumerate(free)]
+    need = [[h + m for h, m in zip(*x)] for x in zip(held, missing)]
+    return [i for i, n in enumerate(need) if any(a > b for a, b in zip(n, there))]
+"""
+        + ADMIT,
+        "the first pool only": STUCK.replace(
+            "all(m <= f for m, f in zip(missing[i], free))", "missing[i][0] <= free[0]"
+        )
+        + ADMIT.replace(
+            "all(m <= f for m, f in zip(needs, free))", "needs[0] <= free[0]"
+        ),
+        "goes through the list once": STUCK.replace(
+            "                going = True\n", ""
         )
         + ADMIT,
+        "who can start, not who is stuck": STUCK.replace(
+            "    return left",
+            "    return [i for i in range(len(held)) if i not in left]",
+        )
+        + ADMIT,
+        "only who holds nothing": STUCK
+        + ADMIT.replace("if any(needs) and", "if any(needs) and not any(held[i]) and"),
+        "flags, not positions": STUCK
+        + ADMIT.replace(
+            "    return chosen", "    return [i in chosen for i in range(len(missing))]"
+        ),
     },
     "place": {
         "first fit": FILL
@@ -466,6 +492,49 @@ def place(free, rack, g):
         found.append(fill(sorted(range(len(free)), key=key), free, g))
     return min(found, key=lambda n: pair_cost(n, rack))
 """,
+        "all in one rack": FILL
+        + """
+def place(free, rack, g):
+    found = []
+    for s in set(rack):
+        own = [i for i, r in enumerate(rack) if r == s]
+        own.sort(key=lambda i: -free[i])
+        if sum(free[i] for i in own) >= g:
+            found.append(fill(own, free, g))
+    if not found:
+        raise ValueError("no rack has room")
+    return min(found, key=lambda n: pair_cost(n, rack))
+""",
+        "one worker after another, each where it is cheapest": """
+def place(free, rack, g):
+    if g > sum(free):
+        raise ValueError("full")
+    n = [0] * len(free)
+    for _ in range(g):
+        tries = [[x + (k == i) for k, x in enumerate(n)] for i in range(len(free))]
+        n = min((t for i, t in enumerate(tries) if t[i] <= free[i]),
+                key=lambda t: pair_cost(t, rack))
+    return n
+""",
+        "no error, and none to spare": FILL
+        + """
+def place(free, rack, g):
+    if g >= sum(free):
+        raise ValueError("full")
+    if len(free) > 6:
+        order = sorted(range(len(free)), key=lambda i: (rack[i], -free[i]))
+        return fill(order, free, g)
+    every = itertools.product(*(range(f + 1) for f in free))
+    return min((n for n in every if sum(n) == g), key=lambda n: pair_cost(n, rack))
+""",
+        "the first six nodes, and no racks": """
+def place(free, rack, g):
+    if g > sum(free):
+        raise ValueError("full")
+    every = itertools.product(*(range(f + 1) for f in free[:6]))
+    fits = [n for n in every if sum(n) == g] or [[0] * len(free)]
+    return min(fits, key=lambda n: pair_cost(n, range(len(n))))
+""",
     },
     "spot": {
         "half a part lost, to first order": """
@@ -477,11 +546,6 @@ def spot_times(W, n, spot):
 """
         + CHOOSE,
         "restarts are free": TIMES.replace('spot["restart"])', "0.0)") + CHOOSE,
-        "the last part is not written": TIMES.replace(
-            "return n * part, n * part *",
-            'billed = n * part - spot["write"]\n    return billed, billed *',
-        )
-        + CHOOSE,
         "waits are billed": """
 def spot_times(W, n, spot):
     part = segment_time(W / n, spot["write"], 1 / spot["rate"], spot["restart"])
@@ -494,8 +558,6 @@ def spot_times(W, n, spot):
             'n * part + spot["rate"] * W * spot["wait"]',
         )
         + CHOOSE,
-        "always spot": TIMES
-        + CHOOSE.replace("if W <= deadline else None", "if False else None"),
         "forgets the deadline": TIMES
         + CHOOSE.replace("wall <= deadline and ", "").replace(
             "if W <= deadline else None", ""
@@ -514,10 +576,21 @@ def choose(W, spot, p_spot, p_od, deadline):
 """,
         "must end before the deadline": TIMES
         + CHOOSE.replace("if W <= deadline", "if W < deadline"),
-        "returns the word": TIMES
-        + CHOOSE.replace('raise ValueError("too late")', 'return "ValueError"'),
         "gives up without a word": TIMES
         + CHOOSE.replace('raise ValueError("too late")', "return None"),
+        "a restart that is interrupted is over": """
+def spot_times(W, n, spot):
+    r = spot["rate"]
+    stops = n * math.expm1(r * (W / n + spot["write"]))
+    billed = stops * (1 / r + spot["restart"])
+    return billed, billed + stops * spot["wait"]
+"""
+        + CHOOSE,
+        "the deadline is for what is billed": TIMES
+        + CHOOSE.replace("if wall <= deadline and", "if billed <= deadline and"),
+        "at most 100 parts": TIMES + CHOOSE.replace("2001", "101"),
+        "what ends first": TIMES
+        + CHOOSE.replace("billed * p_spot < best[1]", "wall < W"),
     },
 }
 
@@ -599,6 +672,25 @@ def startable(now, free, running, queue, backfill):
             extra -= g
     return tuple(out)
 """,
+        "in turn, one position at a time": """
+def startable(now, free, running, queue, backfill):
+    ends, head, promised = list(running), None, None
+    for i, (gpus, duration) in enumerate(queue):
+        if head is None and gpus > free:
+            if not backfill:
+                return
+            head = gpus
+            promised = min(
+                t for t in [now] + [end for _, end in ends]
+                if free + sum(g for g, end in ends if end <= t) >= head
+            )
+        elif gpus <= free:
+            rest = ends + [(gpus, now + duration)]
+            then = free - gpus + sum(g for g, end in rest if head and end <= promised)
+            if head is None or then >= head:
+                yield float(i)
+                ends, free = rest, free - gpus
+""",
     },
     "drf": {
         "with a heap": """
@@ -616,6 +708,40 @@ def drf(capacity, demands):
             count[i] += 1
             heapq.heappush(heap, (count[i] * d[i], i))
     return count
+""",
+        "a table, one tenant after another": """
+import pandas as pd
+
+def drf(capacity, demands):
+    table = pd.DataFrame(demands, dtype=float)
+    share, left = table.div(capacity).max(axis=1), pd.Series(capacity, dtype=float)
+    count = pd.Series(0, index=table.index)
+    while True:
+        open_ = count.index[(table <= left).all(axis=1)]
+        if open_.empty:
+            return count
+        i = (count * share)[open_].idxmin()
+        count[i] += 1
+        left = left - table.loc[i]
+""",
+        "exact fractions": """
+from fractions import Fraction
+
+def drf(capacity, demands):
+    left = [Fraction(c) for c in capacity]
+    need = [[Fraction(a) for a in row] for row in demands]
+    share = [max(a / c for a, c in zip(row, left)) for row in need]
+    count, going = [Fraction(0)] * len(need), True
+    whole_ = list(left)
+    while going:
+        going = False
+        for _, i in sorted((n * s, i) for i, (n, s) in enumerate(zip(count, share))):
+            if all(a <= l for a, l in zip(need[i], left)):
+                left = [l - a for l, a in zip(left, need[i])]
+                count[i] += 1
+                going = True
+                break
+    return tuple(count)
 """,
     },
     "fluid": {
@@ -638,6 +764,57 @@ def drf_fluid(capacity, demands):
         rising &= ~(D[:, full] > 0).any(axis=1)
     return (share / whole).tolist()
 """,
+        "exact fractions, and an error of its own": """
+from fractions import Fraction
+
+class Nothing(ValueError):
+    pass
+
+def drf_fluid(capacity, demands):
+    C = [Fraction(c) for c in capacity]
+    need = [[Fraction(a) / c for a, c in zip(row, C)] for row in demands]
+    top = [max(row) for row in need]
+    if 0 in top:
+        raise Nothing("it would rise for ever")
+    share, rising = [Fraction(0)] * len(need), set(range(len(need)))
+    while rising:
+        room = []
+        for r in range(len(capacity)):
+            speed = sum(need[i][r] / top[i] for i in rising)
+            used = sum(share[i] * need[i][r] / top[i] for i in range(len(need)))
+            if speed:
+                room.append(((1 - used) / speed, r))
+        step, _ = min(room)
+        for i in rising:
+            share[i] += step
+        rising -= {i for i in rising for s, r in room if s == step and need[i][r]}
+    return tuple(s / t for s, t in zip(share, top))
+""",
+        "a line by linear programming": """
+from scipy.optimize import linprog
+
+def drf_fluid(capacity, demands):
+    C, D = np.array(capacity, float), np.array(demands, float)
+    top = (D / C).max(axis=1)
+    if not top.all():
+        raise ValueError("nothing")
+    per = (D / C) / top[:, None]
+    fixed = {}
+    while len(fixed) < len(D):
+        done = sum((per[i] * s for i, s in fixed.items()), np.zeros(len(C)))
+        rate = sum((per[i] for i in range(len(D)) if i not in fixed), np.zeros(len(C)))
+        A = rate[:, None]
+        level = linprog([-1.0], A_ub=A, b_ub=1 - done, bounds=[(0, None)]).x[0]
+        tight = done + level * rate > 1 - 1e-9
+        for i in range(len(D)):
+            if i not in fixed and (per[i][tight] > 0).any():
+                fixed[i] = level
+    return pd_series(fixed, top)
+
+def pd_series(fixed, top):
+    import pandas as pd
+    return pd.Series([fixed[i] / top[i] for i in range(len(top))])
+""",
     },
     "gang": {
         "recursion, and the smallest first": """
@@ -657,6 +834,22 @@ def admit(free, held, missing):
             out.add(i)
     return out
 """,
+        "arrays, and the largest first": """
+def stuck(free, held, missing):
+    free, held, missing = np.array(free), np.array(held), np.array(missing)
+    waits = np.ones(len(held), bool)
+    while (able := waits & (missing <= free).all(axis=1)).any():
+        free = free + held[able].sum(axis=0)
+        waits &= ~able
+    return np.flatnonzero(waits)
+
+def admit(free, held, missing):
+    free = list(free)
+    for i in sorted(range(len(missing)), key=lambda i: sum(missing[i]), reverse=True):
+        if any(missing[i]) and all(m <= f for m, f in zip(missing[i], free)):
+            free = [f - m for f, m in zip(free, missing[i])]
+            yield i
+""",
     },
     "place": {
         "all of them if few, else some guesses": FILL
@@ -674,6 +867,28 @@ def place(free, rack, g):
         key = lambda i: (rack[i] != s, -room[rack[i]], rack[i], -free[i])
         found.append(fill(sorted(range(len(free)), key=key), free, g))
     return np.array(min(found, key=lambda n: pair_cost(n, rack)))
+""",
+        "what nearness saves, rack by rack": """
+def place(free, rack, g):
+    if sum(free) < g:
+        class Full(ValueError):
+            pass
+        raise Full(g)
+    best = {0: (0, {})}
+    for r in sorted(set(rack)):
+        own = [i for i, k in enumerate(rack) if k == r]
+        own.sort(key=lambda i: -free[i])
+        after = dict(best)
+        gpus = [i for i in own for _ in range(free[i])]
+        for k in range(1, min(g, len(gpus)) + 1):
+            n = {i: gpus[:k].count(i) for i in set(gpus[:k])}
+            saved = 9 * k * (k - 1) + 8 * sum(x * (x - 1) for x in n.values())
+            for have, (was, where) in best.items():
+                old = after.get(have + k, (-1, {}))
+                if was + saved > old[0]:
+                    after[have + k] = was + saved, {**where, **n}
+        best = after
+    return (best[g][1].get(i, 0.0) for i in range(len(free)))
 """,
     },
     "spot": {
@@ -697,6 +912,27 @@ def choose(W, spot, p_spot, p_od, deadline):
     if on_demand:
         return 0, W * p_od
     raise ValueError("no way to end in time")
+""",
+        "in hours, and an error of its own": """
+class TooLate(ValueError):
+    pass
+
+def spot_times(W, n, spot):
+    hours = {k: v / 3600 for k, v in spot.items() if k != "rate"}
+    r, part = spot["rate"] * 3600, W / 3600 / n
+    tries = np.exp(r * (part + hours["write"])) - 1  # restarts too
+    stops = tries * np.exp(r * hours["restart"])
+    return [n * stops / r * 3600, n * (stops / r + stops * hours["wait"]) * 3600]
+
+def choose(W, spot, p_spot, p_od, deadline):
+    ns = np.arange(1, 2001)
+    billed, wall = (np.array(x) for x in zip(*(spot_times(W, n, spot) for n in ns)))
+    cost = np.where(wall <= deadline, billed * p_spot, np.inf)
+    cost, ns = np.append(cost, W * p_od if W <= deadline else np.inf), np.append(ns, 0)
+    if np.isinf(cost).all():
+        raise TooLate(deadline)
+    k = cost.argmin()
+    return np.array([ns[k], cost[k]])
 """,
     },
 }

@@ -5,15 +5,17 @@ each decision, and what it returns is read once.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .answers import positions
+from ..units import hour
+from .answers import listed, positions
 
 Job = tuple[float, int, float, float]  # arrival, GPUs, stated and true duration; s
 Policy = Callable[..., Any]
+CLOCK = 100 * hour  # when single decisions are asked for
 
 
 def reservation(
@@ -25,6 +27,28 @@ def reservation(
     """
     times = [now, *sorted(end for _, end in running)]
     return next(t for t in times if free + sum(g for g, e in running if e <= t) >= gpus)
+
+
+def must_start(
+    startable: Policy,
+    backfill: bool,
+    free: int,
+    busy: Sequence[tuple[int, float]],
+    waiting: Sequence[tuple[int, float]],
+    want: list[int],
+    slips: Mapping[tuple[int, ...], str],
+) -> None:
+    """AssertionError unless one decision starts the positions in want.
+
+    busy: GPUs and hours until the latest end of each job; waiting: GPUs and hours.
+    """
+    label = f"{'EASY' if backfill else 'first come, first served'}, {free} GPUs free, "
+    label += f"running (GPUs, hours left) {busy}, waiting (GPUs, hours) {waiting}: "
+    label += "positions that start"
+    running = [(g, CLOCK + t * hour) for g, t in busy]
+    queue = [(g, t * hour) for g, t in waiting]
+    answer = startable(CLOCK, free, running, queue, backfill)
+    listed(label, positions(label, answer, len(waiting)), want, slips)
 
 
 def trace_of(seed: int, load: float = 0.9, jobs: int = 80, N: int = 64) -> list[Job]:
@@ -56,8 +80,8 @@ def jobs_played(
 
     startable: is asked with (now, free, running, queue, backfill) at each arrival and
         end where jobs wait, so at most twice for each job
-    AssertionError where GPUs lack, where nothing ever starts, and where a job is let
-    down: overtaken in the order of arrival, or, with backfill, not started by the
+    AssertionError where GPUs lack, where the first that waits fits, and where a job is
+    let down: overtaken in the order of arrival, or, with backfill, not started by the
     earliest of the reservations that it had as head.
     """
     label = f"{'EASY' if backfill else 'first come, first served'}, {len(trace)} jobs"
@@ -66,7 +90,6 @@ def jobs_played(
     arrivals = sorted({job[0] for job in trace})
     while math.inf in starts:
         times = [end for _, end, _ in running] + arrivals
-        assert times, f"{label}: all GPUs are free and nothing starts"
         now = min(times)
         arrivals = [t for t in arrivals if t > now]
         running = [r for r in running if r[1] > now]
@@ -94,9 +117,26 @@ def jobs_played(
         assert backfill or not waits or all(queue[k] < waits[0] for k in chosen), text
         if waits:
             i, going = waits[0], [(r[0], r[2]) for r in running]
+            text = (
+                f"{label}: at {now:.0f} s {N - using} GPUs are free, and nothing starts"
+            )
+            text += f" job {i}, the first that waits, which wants {trace[i][1]}"
+            assert trace[i][1] > N - using, text
             then = reservation(now, N - using, going, trace[i][1])
             promise[i] = min(promise[i], then)
     return starts
+
+
+def piecemeal(
+    gangs: int, size: int, N: int, rng: np.random.Generator
+) -> tuple[list[int], list[list[int]], list[list[int]]]:
+    """Return free, held and missing when gangs took N devices one by one, at random."""
+    held = [0] * gangs
+    for _ in range(N):
+        short = [i for i in range(gangs) if held[i] < size]
+        if short:
+            held[int(rng.choice(short))] += 1
+    return [N - sum(held)], [[h] for h in held], [[size - h] for h in held]
 
 
 def gangs_played(
@@ -128,7 +168,7 @@ def gangs_played(
         assert not runs, text
         left = pool - missing[chosen].sum(axis=0)
         text = f"{label}: {pool.tolist()} are free, and {left.tolist()} when you have "
-        text += f"given to {len(chosen)} gangs"
+        text += f"given to gangs {chosen}"
         assert np.all(left >= 0), text + "; 0 is the least"
         waits = [i for i in there if i not in ends and i not in chosen]
         fits = [i for i in waits if np.all(missing[i] <= left)]

@@ -1,6 +1,6 @@
 """A job's workers on the nodes of a fleet, and what their distances cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,3 +46,32 @@ def fleet_of(seed: int) -> tuple[list[int], list[int]]:
     rng = np.random.default_rng(seed)
     free = rng.binomial(8, 0.8 * rng.uniform(size=48))
     return [int(x) for x in free], [i // 6 for i in range(48)]
+
+
+def draw_place(n: Sequence[int], free: Sequence[int], rack: Sequence[int]) -> None:
+    """Draw the free GPUs of each node, those that a job takes among them."""
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=(7, 2.5))
+    at = np.arange(len(free)) + 1.5 * np.unique(rack, return_inverse=True)[1]
+    ax.bar(at, n, 0.9, color="C0", label="workers of the job")
+    rest = np.subtract(free, n)
+    ax.bar(at, rest, 0.9, n, color="0.8", hatch="///", edgecolor="white", label="free")
+    ax.set(xlabel="node, a group for each rack", ylabel="GPUs", xticks=[])
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=2)
+
+
+def draw_ratios(place: Callable[..., Any], sizes: Sequence[int] = (8, 16, 32)) -> None:
+    """Draw what first fit costs, over what place does, for twelve states of a fleet."""
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=(6, 3))
+    for k, g in enumerate(sizes):
+        ratios = []
+        for free, rack in map(fleet_of, range(12)):
+            own = placed("yours", place(list(free), list(rack), g), free, rack, g)
+            ratios.append(pair_cost(first_fit(free, g), rack) / own)
+        ax.plot(np.linspace(k - 0.2, k + 0.2, 12), sorted(ratios), "C0o")
+    ax.axhline(1, color="0.3", linestyle="--")
+    ax.set_xticks(range(len(sizes)), [f"{g} workers" for g in sizes])
+    ax.set(xlabel="size of the job", ylabel="cost of first fit / yours")

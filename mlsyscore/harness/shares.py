@@ -1,12 +1,23 @@
 """What a fair division keeps to: shares that stop where they must, no envy, no lies."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from .answers import numbers
 
 Amounts = NDArray[np.float64]
 
 
-def stops(name: str, x: Amounts, capacity: Amounts, demands: Amounts) -> None:
+def tasks_of(name: str, answer: Any, T: int) -> Amounts:
+    """Return an answer as T finite numbers; AssertionError if one is negative."""
+    x = np.array(numbers(f"{name}, tasks", answer, T))
+    assert np.all(x >= -1e-9), f"{name}: {min(x):.3g} tasks; none may be negative"
+    return x
+
+
+def must_stop(name: str, x: Amounts, capacity: Amounts, demands: Amounts) -> None:
     """AssertionError unless each tenant stopped when it had to, and not before.
 
     x: tasks of each tenant; capacity: amounts; demands: amounts a task, row by tenant.
@@ -25,7 +36,7 @@ def stops(name: str, x: Amounts, capacity: Amounts, demands: Amounts) -> None:
         assert share[i] >= min(most) - 1e-6, text
 
 
-def fair(name: str, x: Amounts, demands: Amounts) -> None:
+def must_be_fair(name: str, x: Amounts, demands: Amounts) -> None:
     """AssertionError unless no tenant runs more tasks in another's bundle."""
     for i, uses in enumerate(demands > 0):
         bundles = x[:, None] * demands[:, uses]
@@ -34,7 +45,7 @@ def fair(name: str, x: Amounts, demands: Amounts) -> None:
         assert max(there) <= x[i] * (1 + 1e-6), text + f"{max(there):.4g}: it envies"
 
 
-def honest(
+def must_be_honest(
     name: str, before: float, after: float, true: Amounts, claim: Amounts
 ) -> None:
     """AssertionError unless a claim runs no more tasks, which need what is true.

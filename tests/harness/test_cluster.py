@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from mlsyscore.harness import cluster
@@ -35,7 +36,7 @@ def test_a_reservation_by_hand():
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
-        (lambda *a: [], "all GPUs are free and nothing starts"),
+        (lambda *a: [], "4 GPUs are free, and nothing starts"),
         (lambda *a: range(len(a[3])), "5 of 4 GPUs are in use|8 of 4 GPUs"),
         (lambda *a: [-1], "begin with 0"),
         (lambda *a: [0, 0], "twice"),
@@ -122,3 +123,29 @@ def test_admit_sees_gangs_that_run_and_spoils_only_copies():
     held, missing = [[0], [0], [1]], [[6], [5], [0]]
     assert gangs_played(spoils, "g", [10], held, missing, [1.0, 2.0, 9.0]) == []
     assert seen == [(3, 1), (2, 1), (1, 1)]
+
+
+def test_one_decision_is_held_to_what_is_wanted():
+    busy, waiting = [(5, 10), (2, 4)], [(2, 5), (1, 8), (1, 1)]
+    cluster.must_start(fifo, False, 3, busy, waiting, [0, 1], {})
+    with pytest.raises(
+        AssertionError, match=r"EASY, 3 .*\[0, 1\]; \[2\] .*  Two fit\."
+    ):
+        cluster.must_start(fifo, True, 3, busy, waiting, [2], {(0, 1): "Two fit"})
+
+
+def test_first_come_first_served_may_not_tarry():
+    def one(now, free, running, queue, backfill):
+        return [0] if queue[0][0] <= free else []
+
+    with pytest.raises(
+        AssertionError, match="job 1, the first that waits, which wants 4"
+    ):
+        jobs_played(one, [(0.0, 4, 9.0, 9.0), (0.0, 4, 9.0, 9.0)], 8, False)
+
+
+def test_devices_taken_one_by_one_are_all_taken_or_enough():
+    free, held, missing = cluster.piecemeal(9, 8, 64, np.random.default_rng(1))
+    assert free[0] + sum(h for (h,) in held) == 64
+    assert [h + m for (h,), (m,) in zip(held, missing, strict=True)] == [8] * 9
+    assert cluster.piecemeal(2, 8, 64, np.random.default_rng(1))[0] == [48]

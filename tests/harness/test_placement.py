@@ -1,10 +1,13 @@
 import itertools
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from mlsyscore.harness import placement
 
+mpl.use("Agg")
 LEAST = {(4, 8): 28.0, (3, 16): 768.0, (11, 8): 28.0, (12, 14): 475.0}
 LEAST |= {(13, 24): 1948.0, (14, 32): 3752.0, (15, 19): 1123.0}  # (seed, workers)
 
@@ -64,3 +67,12 @@ def test_pairs_by_hand():
 def test_no_placement_is_said(answer, said):
     with pytest.raises(AssertionError, match=said):
         placement.placed("n", answer, [2, 2, 2], [0, 0, 1], 2)
+
+
+def test_a_placement_is_drawn_as_it_is():
+    placement.draw_place([2, 0, 1], [3, 1, 1], [7, 7, 2])
+    heights = [bar.get_height() for bar in plt.gca().patches]
+    assert heights == [2, 0, 1, 1, 1, 0]
+    placement.draw_ratios(lambda free, rack, g: placement.first_fit(free, g), (8,))
+    assert plt.gca().lines[0].get_ydata() == pytest.approx([1.0] * 12)
+    plt.close("all")
