@@ -5,7 +5,7 @@ import pytest
 
 from mlsyscore.harness import measure
 
-RUNS = [9.0, 1.0, 1.1, 0.9, 1.0]  # the median is 1
+RUNS = [0.1, 1.0, 1.3, 0.9, 1.2, 0.8]  # the first warms up; then the median is 1
 
 
 def made(slow=(1.0, 2.0, 4.0)):
@@ -42,16 +42,16 @@ def test_what_is_measured_here_can_be_read(monkeypatch):
         (["copies"], [], r"sizes \(1000000, .* are to be measured"),
         (["copies"], made()["copies"][:2], "all three copies"),
         (["copies"], [(1, RUNS)] * 3, "are to be measured"),
-        (["copies", 0], (1_000_000, RUNS[:4]), "5 values are expected, not 4"),
-        (["copies", 0], (1_000_000, [0.0] * 5), "seconds are above 0"),
-        (["copies", 0], (1_000_000, ["1"] * 5), "one number is expected"),
-        (["copies", 0], (1_000_000, [float("inf")] * 5), "a finite number"),
+        (["copies", 0], (1_000_000, RUNS[:4]), "6 values are expected, not 4"),
+        (["copies", 0], (1_000_000, [0.0] * 6), "seconds are above 0"),
+        (["copies", 0], (1_000_000, ["1"] * 6), "one number is expected"),
+        (["copies", 0], (1_000_000, [float("inf")] * 6), "a finite number"),
         (["products"], {}, "the dict has no"),
         (["products", "float64"], [], "are to be measured"),
         (["products", "float64"], made()["products"]["float64"][1:], "are to be"),
         (["products", "float64"], None, "a list is expected"),
         (["kernels"], {}, "the dict has no"),
-        (["kernels", "add"], [1.0], "5 values are expected, not 1"),
+        (["kernels", "add"], [1.0], "6 values are expected, not 1"),
     ],
 )
 def test_readings_that_nobody_took_are_refused(at, value, said):
@@ -67,9 +67,11 @@ def test_readings_that_nobody_took_are_refused(at, value, said):
 
 def test_a_claimed_median_is_held_against_the_runs():
     assert measure.middle(1.0, RUNS)
-    assert not any(measure.middle(t, RUNS) for t in (0.9, 0.95, 1.05, 1.1, 9.0, 2.6))
-    for runs in np.random.default_rng(8).uniform(1, 9, (20, 5)):
-        assert [measure.middle(t, runs) for t in sorted(runs)] == [0, 0, 1, 0, 0]
+    others = (0.1, 0.8, 0.9, 0.95, 1.05, 1.2, 1.3, 2.6)
+    assert not any(measure.middle(t, RUNS) for t in others)
+    for runs in np.random.default_rng(8).uniform(1, 9, (20, 6)):
+        rest = sorted(runs[1:])
+        assert [measure.middle(t, runs) for t in rest] == [0, 0, 1, 0, 0]
 
 
 def test_the_right_roof_is_found_right_and_others_are_not():
@@ -126,3 +128,35 @@ def test_a_kernel_stands_where_it_does():
     for part in wrong:
         with pytest.raises(AssertionError):
             measure.stands(kernel, right | part, peak=1e11, bw=20e9)
+
+
+def machine(copies, products):
+    """Return a right roof, in plain Python."""
+    _, runs = copies[-1]
+    bw = 2 * copies[-1][0] / sorted(runs[1:])[2]
+    peak = {
+        kind: max(2 * n**3 / sorted(runs[1:])[2] for n, runs in sizes)
+        for kind, sizes in products.items()
+    }
+    return {"bw": bw, "peak": peak, "ridge": {k: peak[k] / bw for k in peak}}
+
+
+def place(O, D_vol, kind, runs, roof):
+    least = max(O / roof["peak"][kind], D_vol / roof["bw"])
+    t = sorted(runs[1:])[len(runs[1:]) // 2]
+    return {"predicted": least, "measured": t, "share": least / t}
+
+
+def test_a_roof_is_held_against_the_readings_and_the_same_slower():
+    measure.roof_holds(made(), machine, place)
+    fixed = machine(*[measure.readings(made())[k] for k in ("copies", "products")])
+    with pytest.raises(AssertionError, match="the largest copy"):
+        measure.roof_holds(made(), lambda *_: fixed, place)
+    with pytest.raises(AssertionError, match="the dict has no"):
+        measure.roof_holds(made(), lambda *_: {}, place)
+    flat = {"ridge": dict.fromkeys(measure.KINDS, 1.0)}
+    with pytest.raises(AssertionError, match="ridge times bw"):
+        measure.roof_holds(made(), lambda *a: machine(*a) | flat, place)
+    for part in ("predicted", "measured", "share"):
+        with pytest.raises(AssertionError):
+            measure.roof_holds(made(), machine, lambda *a, p=part: place(*a) | {p: 3.0})

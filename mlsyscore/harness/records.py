@@ -1,0 +1,57 @@
+"""A machine's roofline on record: as lines for labs/measured, and as a picture."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..units import GB, ms
+
+
+def chip_name() -> str:
+    """Return what this machine calls its GPU, or its CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [x.partition(":")[2].strip() for x in lines if "model name" in x]
+    return names[0] if names else "unknown CPU"
+
+
+def machine_record(roof: Mapping[str, Any], placed: Mapping[str, Any]) -> str:
+    """Return the lines of a machine's record; placed: kernel -> where it stands."""
+    import torch
+
+    lines = [f"- chip: {chip_name()}"]
+    lines += [f"  threads: {torch.get_num_threads()}", f"  torch: {torch.__version__}"]
+    lines += [f"  copy_GBps: {roof['bw'] / GB:.1f}", "  product_GFLOPps:"]
+    lines += [f"    {kind}: {peak / 1e9:.1f}" for kind, peak in roof["peak"].items()]
+    lines += ["  kernels_ms:"]
+    for name, at in placed.items():
+        times = [f"{k}: {at[k] / ms:.3f}" for k in ("predicted", "measured")]
+        lines.append(f"    {name}: {{{', '.join(times)}}}")
+    return "\n".join(lines)
+
+
+def draw_roof(
+    seen: Mapping[str, Any], roof: Mapping[str, Any], placed: Mapping[str, Any]
+) -> None:
+    """Draw a roof for each precision, and where the kernels of seen stand under it."""
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots()
+    I = np.geomspace(0.05, 2000, 200)
+    for kind, peak in roof["peak"].items():
+        rate = np.clip(I * float(roof["bw"]), None, float(peak)) / 1e9
+        ax.loglog(I, rate, label=f"roof, {kind}")
+    for (name, O, D_vol, _, _), mark in zip(seen["kernels"], "os^", strict=True):
+        rate = O / float(placed[name]["measured"]) / 1e9
+        label = f"{name}, {float(placed[name]['share']):.0%} of its roof"
+        style = {"marker": mark, "ls": "", "color": "C3", "mfc": "w", "ms": 8}
+        ax.loglog(O / D_vol, rate, **style, label=label)
+    ax.set_xlabel("arithmetic intensity (FLOP/B)")
+    ax.set_ylabel("rate (GFLOP/s)")
+    ax.legend(fontsize=9)
