@@ -46,8 +46,8 @@ plt.style.use("mlsyscore.figures")
 # 4. A card for remote direct memory access (RDMA) sends a long message at 400 Gb/s in
 #    packets of 4 KB.  An answer takes 10 µs to come back.  One packet is lost.  How
 #    many packets must be sent again?
-# 5. How many times as many cables does the room above need between its switches, so
-#    that the same sum runs at 400 Gb/s?
+# 5. How many times as many cables to the core does the room above need, so that the
+#    same sum runs at 400 Gb/s?
 
 # %%
 #| tags: [guess]
@@ -308,7 +308,7 @@ for r in (1, 2, 4):
     print(f"1 in {r} core cables: {width} cables in the cut, at least {least:.2f} s")
 
 # %% [markdown]
-# The last line has our clock's 0.8 s, if the ring changes sides with every step.  That
+# The last line has our clock's 0.8 s, if the ring changes sides with every hop.  That
 # is the case we posed: every host's neighbour sits in the other half.  So 512 ports
 # send across, and only 128 cables lead there.  A rule for the head: *count the senders
 # on one side, count the cables that leave it, divide.*
@@ -364,7 +364,7 @@ def ring(seats):
 
 
 def alternating(N):
-    """A ring that changes sides with every step: 0, N/2, 1, N/2 + 1, ..."""
+    """A ring that changes sides with every hop: 0, N/2, 1, N/2 + 1, ..."""
     return np.arange(N).reshape(2, -1).T.ravel()
 
 
@@ -378,8 +378,9 @@ for k, r in ((8, 1), (8, 2), (8, 4), (16, 4)):
 
 # %% [markdown]
 # The cut is a floor for all four, and close.  Some slots more are lost, for the first
-# packets have to pass six cables.  They weigh a tenth with 64 packets a message, and
-# nothing with many thousands.  Port speed is close only where all cables are there.
+# packets have to pass six cables and meet others on the way.  They weigh a tenth with
+# 64 packets a message, and nothing with many thousands.  Port speed is close only where
+# all cables are there.
 #
 # ## What a thin cut costs
 #
@@ -504,7 +505,7 @@ for s in (4, 8, 12):
 def busiest(cables, pieces=1):
     """Mean flows on the busiest of several sets of cables, as a multiple of even.
 
-    cables: pairs (m, n): m cables, each with one in n of n flows on average
+    cables: pairs (m, n): m cables; each of n flows takes such a one by a chance of 1/n
     pieces: how many parts, each on a path of its own, every flow is cut in
     """
     c = np.arange(60 * pieces)
@@ -528,9 +529,9 @@ print(f"an even share would be 1.  You guessed {guess_busiest:g}.")
 # is a few per cent off, because loads of different paths are not quite independent.
 #
 # Now a whole room with *all* its cables.  Every host sends to a host in the other half.
-# A flow meets others on two layers of cables upward and two downward.  Of the $4N$
-# cables half share the flows of one edge switch, $n = k/2$, and half share those of one
-# pod, $n = k^2/4$.  So
+# A flow meets others on two layers of cables upward and two downward.  The $N$ cables
+# above the edge switches each get one in $k/2$ of their switch's $k/2$ flows.  The $N$
+# above those get one in $k^2/4$ of their pod's.  Downward it is the same, so
 #
 # $$ E[\text{busiest}] \approx
 #    \sum_{c \ge 0} \left(1 - B_{k/2}(c)^{2N}\, B_{k^2/4}(c)^{2N}\right). $$
@@ -667,8 +668,9 @@ ax.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# The rule: *a brake protects as many senders as the buffer holds $\beta \cdot RTT$.*
-# Here that is 500 KB, so 32 MB are good for about 60.
+# The rule: *a brake protects as many senders as the room above its mark holds
+# $\beta \cdot RTT$.*  Here that is 500 KB, so the 28.8 MB above a mark at 3.2 MB are
+# good for about 58.
 #
 # What does the loss of one packet cost?  To keep a path full, a sender has
 # $\beta \cdot RTT$ bytes on their way before the first answer comes.  TCP can send
@@ -687,8 +689,8 @@ print(f"You guessed {guess_again}.")
 # %% [markdown]
 # So RDMA likes a **lossless fabric**, in which a switch never drops a packet for want
 # of room.  InfiniBand hands out credits for room, and a RoCE switch sends a pause frame
-# when its own runs out.  Pauses have a price.  A paused switch holds back its whole
-# queue, also packets for idle ports: **congestion spreading**.
+# when its buffer is nearly full.  Pauses have a price.  A paused switch holds back its
+# whole queue, also packets for idle ports: **congestion spreading**.
 #
 # ## The same ring, two seatings
 #
@@ -762,12 +764,12 @@ for name, (flows, count, size) in traffic.items():
 # %%
 best = floor(ring(np.arange(N)), 16, 4)
 print(f"ring in order: up to {400 / best:.0f} Gb/s, with the cables that are there.")
-print(f"So 1 times as many cables will do.  You guessed {guess_cables:g} times.")
+print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 
 # %% [markdown]
 # *The same room and the same bytes, and nobody bought a cable.*  By the floor all three
 # quarters come back when neighbours in the ring are neighbours in the room.  (The play
-# of 64 packets lacks some slots, as above.)  Chance is no help.  In the ring at random
+# loses a few slots at the start, as above.)  Chance is no help.  In the ring at random
 # nearly all steps leave their pod, and that cut is as thin as the middle.
 #
 # The all-to-all cannot be saved.  It sends half of the ring's bytes, and needs nearly
@@ -909,5 +911,4 @@ print(f"So 1 times as many cables will do.  You guessed {guess_cables:g} times."
 # > - A full buffer is microseconds away; a brake is one round trip late.
 #
 # > **Chapter connection.** The fabric now carries what its cut allows.  The machines
-# > must also be fed.  Chapter 4 asks where the training data comes from, and which tier
-# > runs dry first.
+# > must also be fed.  Chapter 4 asks where the training data comes from.

@@ -183,10 +183,10 @@ for model, (T_a100, T_h100) in steps.items():
     print(f"{model:10}", " ".join(f"{x:4.0%}" for x in drew))
 
 # %% [markdown]
-# At 100 % the store had one rate, and 22 of the 31 pairs are within 15 % of it.  Far
+# At 100 % the store had one rate, and 22 of the 31 pairs are within 16 % of it.  Far
 # above 100 %, something else than the store had stopped the A100s.  Far below,
-# something else had stopped the H100s.  The lesson for a buyer of faster chips is
-# plain: *the same store feeds fewer.*
+# something else had stopped the H100s, or the counts are too small to tell.  The lesson
+# for a buyer of faster chips is plain: *the same store feeds fewer.*
 #
 # ## In turns or ahead
 #
@@ -493,7 +493,8 @@ print(f"You guessed {guess_hits:.0%} for the epochs that are shuffled anew.")
 #    \quad\Leftrightarrow\quad
 #    y < 1 - \frac{1-h}{x}. $$
 #
-# For a given $x > 1 - h$ this has just that probability, and the mean over $x$ is
+# For a given $x > 1 - h$, a uniform $y$ lies below the right-hand side with probability
+# $1 - (1-h)/x$.  Its mean over $x$ is
 #
 # $$ \int_{1-h}^{1} \left(1 - \frac{1-h}{x}\right) dx = h + (1 - h)\ln(1 - h). $$
 #
@@ -532,7 +533,8 @@ plt.show()
 
 # %% [markdown]
 # Microsoft saw the same in real training, where the operating system's own cache served
-# little, and cured it with a cache that never evicts (arXiv 2007.06775).  No cleverness
+# fewer reads than the share it held.  A cache that never throws anything out was the
+# cure (arXiv 2007.06775).  No cleverness
 # is needed: since no sample is hot, *keep what you have*.
 #
 # ## Many small files
@@ -557,8 +559,8 @@ for name, s in (("one image, 116 KB", 115.66 * KB), ("4,000 in a shard", 463 * M
 # %% [markdown]
 # The cure is to pack samples into *shards*, files of a few hundred megabytes.  The
 # order of the shards is shuffled, and then the samples within a few of them:
-# **shard-level shuffling**.  Many buy disks for small random reads.  Shards need few
-# reads and many bytes a second.
+# **shard-level shuffling**.  So do not buy disks for many small random reads a second.
+# Shards need few reads, of many bytes.
 #
 # Now files on this machine, which lie in its memory after the first read.  Take
 # $t_\text{open}$ and $BW$ from files of 64 and 256 KB, and predict files of *2 KB*,
@@ -680,9 +682,9 @@ print(f"  written in 30 days:            {30 * day / tau * n / PB:9,.2f} PB")
 #    \quad\Rightarrow\quad
 #    E^* = 1 + \frac{c_\text{keep}\,t}{c_\text{read}}. $$
 #
-# The size cancels.  The rival goes by the rent: drives cost \$100 for a TB and month,
-# five times what the object store asks, so stream.  But a store in another region or
-# another cloud charges for what leaves it, here \$0.09 a GB.
+# The size cancels.  The rival compares rents.  Drives cost \$100 for a TB and month,
+# five times what the object store asks, so it says: stream.  But a store in another
+# region or another cloud charges for what leaves it, here \$0.09 a GB.
 
 # %%
 c_read, c_keep, t = catalog.EGRESS, 100 / (TB * month), 3 * month
@@ -725,7 +727,7 @@ for plan, q in plans.items():
 
 # %% [markdown]
 # All accelerators are busy when two thirds of the images are kept on the drives.  A
-# cache that evicts must hold nine tenths for the same.  So storage must deliver *as
+# cache that throws out must hold nine tenths for the same.  So storage must deliver *as
 # many bytes as the fleet can eat, and the store only what the nodes do not keep*.
 #
 # > **Takeaways.**
