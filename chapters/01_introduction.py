@@ -68,7 +68,7 @@ guess_up = 0.9  # a probability
 #| label: fig-clock
 #| fig-cap: "An invented step of eight machines.  Brackets: terms of the law."
 #| fig-alt: "Eight bars: compute of uneven length, then waiting, then communication."
-# @title What it draws
+# @title An invented step of eight machines
 rng = np.random.default_rng(4)
 computing = 1.2 + rng.exponential(0.3, 8)
 last, machines = computing.max(), np.arange(1, 9)
@@ -250,7 +250,7 @@ print(f"N* by the formula: {np.sqrt(T_compute / (2 * NDR.alpha)):,.0f} machines"
 #| label: fig-fleet
 #| fig-cap: "GPT-2 XL by the fleet law: bytes set a floor, start-ups bend it up again."
 #| fig-alt: "The step falls with N, flattens near 0.13 s after N-half, then rises."
-# @title What it draws
+# @title GPT-2 XL by the fleet law
 def draw(rate_Gbps=400.0, alpha_us=1.5, hidden=0.0):
     link = Link(alpha_us * us, rate_Gbps * Gbps)
     comm = ring(sizes, link)
@@ -365,7 +365,7 @@ for name in ("PTD, 175 billion", "ZeRO-3, 175 billion"):
 #| label: fig-published
 #| fig-cap: "The same model, shared in two ways: all the GPUs' time in one step."
 #| fig-alt: "PTD's line is nearly flat; ZeRO-3's rises from 8.5 to 28 GPU-hours."
-# @title What it draws
+# @title The same model, shared in two ways
 _, ax = plt.subplots()
 many = np.linspace(1, 1700)
 for name, color, marker, dash in (("PTD", "C0", "o", "-"), ("ZeRO-3", "C1", "s", "--")):
@@ -473,7 +473,7 @@ for name, delays in DELAYS.items():
 #| label: fig-latest
 #| fig-cap: "The latest of N delays, all of mean 1.  Rings: the formula, exponential."
 #| fig-alt: "Three curves rise with N: half-normal least, exponential, Pareto most."
-# @title What it draws
+# @title The latest of N delays, all of mean 1
 _, ax = plt.subplots()
 for name, curve in late.items():
     ax.loglog(fleets, curve, lw=2, label=name)
@@ -619,7 +619,7 @@ for rule, t in predicted.items():
 #| fig-cap: "Measured steps of local processes, and what two rules say of eight."
 #| fig-alt: "Five measured steps, and two lines through four of them, up to eight."
 #| tags: [nbval-ignore-output]
-# @title What it draws
+# @title Measured steps of local processes, and what two rules say of eight
 _, ax = plt.subplots()
 ax.plot(counts[:-1], T[:-1] / ms, "ko", ms=8, label="measured, fitted")
 ax.plot(8, T[-1] / ms, "ko", ms=9, mfc="white", label="measured, held back")

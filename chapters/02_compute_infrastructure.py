@@ -214,7 +214,7 @@ print(f"the chip works at {2 * 64 * LLAMA3_70B.P / T64 / H100.peak:.1%} of its p
 #| label: fig-roofline
 #| fig-cap: "The roof of an H100 in 16 bits, and a step for 1, 64 and 1,024 readers."
 #| fig-alt: "A line rises, then is flat. One and 64 readers stand on its slope."
-# @title What it draws
+# @title The roof of an H100 in 16 bits, and a step for 1, 64 and 1,024 readers
 def draw(peak_TFLOPs=989.0, bandwidth_TBps=3.35):
     chip = Accelerator(peak_TFLOPs * TFLOP, bandwidth_TBps * TB, GB, kW)
     slope = np.array([0.1, chip.ridge])
@@ -373,7 +373,7 @@ for name in TIERS:
 #| label: fig-way
 #| fig-cap: "One gigabyte on its way to a chip in the same node, and in another rack."
 #| fig-alt: "Bars on one clock: 2.8 ms within the node, 51.8 ms to another rack."
-# @title What it draws
+# @title One gigabyte on its way to a chip in the same node, and in another rack
 roads = [["HBM", "NVLink", "HBM"], ["HBM", "PCIe", "NDR", "PCIe", "HBM"]]
 hatches = {"PCIe": "..", "NDR": "//"}
 _, ax = plt.subplots(figsize=(6.4, 2.6))
@@ -681,7 +681,7 @@ print(f"The roof said {roof64[1] / roof64[0]:.1f}, you guessed {guess_readers:g}
 #| fig-cap: "A step on this machine against the number of readers."
 #| fig-alt: "Four lines: measured, the roof, the sum, and one reader's time times B."
 #| tags: [nbval-ignore-output]
-# @title What it draws
+# @title A step on this machine against the number of readers
 _, ax = plt.subplots()
 ax.loglog(readers, measured / ms, "C0o-", label="measured")
 ax.loglog(readers, models["roof: pipes overlap"] / ms, "C1--", label="roof")

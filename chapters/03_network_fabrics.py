@@ -111,7 +111,7 @@ print(f"{slow / fast:.2f} times faster.  You guessed {guess_faster:g} times.")
 #| label: fig-regimes
 #| fig-cap: "What a message gets of its link. Circles: n*, where it gets half."
 #| fig-alt: "Three curves rise with message size, then level off at the link's rate."
-# @title What it draws
+# @title What a message gets of its link
 def draw(alpha_us=1.5, rate_Gbps=400.0):
     n = np.logspace(2, 9)
     lines = {"RoCE 100G": (5.0, 100.0), "RoCE 400G": (5.0, 400.0)}
@@ -249,7 +249,7 @@ def fat_tree(k, r=1):
 #| label: fig-tree
 #| fig-cap: "Sixteen hosts, k = 4. Above: all cables to the core. Below: one in two."
 #| fig-alt: "Two trees. Eight coloured cables cross the middle above, four below."
-# @title What it draws
+# @title Sixteen hosts, k = 4
 _, axes = plt.subplots(2, 1, figsize=(6.4, 5.6))
 height = {"host": 0, "edge": 1, "aggregation": 2, "core": 3.2}
 first = {"host": 0.5, "edge": 1, "aggregation": 1, "core": 2.4}
@@ -654,7 +654,7 @@ for mark in (800, 2400, 4800):
 #| label: fig-incast
 #| fig-cap: "One port's queue with a brake at 3.2 MB that acts 10 µs late."
 #| fig-alt: "Queues of 16 and 40 senders stay below the buffer; 256 fill it at once."
-# @title What it draws
+# @title One port's queue with a brake at 3.2 MB that acts 10 µs late
 _, ax = plt.subplots()
 for N, color, style in ((16, "C2", "-"), (40, "C1", "--"), (256, "C3", ":")):
     queue, lost = incast(rng.integers(10, size=N), 400, mark=800)
@@ -702,7 +702,7 @@ print(f"You guessed {guess_again}.")
 #| label: fig-seats
 #| fig-cap: "One ring of eight in two seatings. Dashed: steps that cross the cut."
 #| fig-alt: "Above, all eight arrows cross the middle. Below, two do."
-# @title What it draws
+# @title One ring of eight in two seatings
 seatings = {"alternating": alternating(8), "in order": np.arange(8)}
 fig, axes = plt.subplots(2, 1, figsize=(6.4, 4.8), sharex=True)
 for ax, (name, seats) in zip(axes, seatings.items(), strict=True):

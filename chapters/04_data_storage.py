@@ -98,7 +98,7 @@ print(f"busy {busy(store, N, image):.0%} of the time.  You guessed {guess_busy:.
 #| label: fig-wall
 #| fig-cap: "What a store feeds. Each curve falls from its own wall on."
 #| fig-alt: "Two curves fall as 1/N past their walls. At 2,048 one is at a third."
-# @title What it draws
+# @title What a store feeds
 
 
 def draw(store_GB=100.0, image_KB=115.66, step_ms=200.0):
@@ -251,7 +251,7 @@ idle = {"color": "0.8", "edgecolor": "0.4", "hatch": "///"}
 #| label: fig-clock
 #| fig-cap: "A reader and a trainer on one clock. Hatched grey: it waits."
 #| fig-alt: "In turns the trainer waits half of the time; ahead a fifth; then once."
-# @title What it draws, bar by bar
+# @title A reader and a trainer on one clock
 _, axes = plt.subplots(3, 1, figsize=(6.4, 4.8), sharex=True)
 for ax, (name, clock) in zip(axes, rows.items(), strict=True):
     read = done = 0.0
@@ -342,7 +342,7 @@ for kind in kinds:
 #| label: fig-depth
 #| fig-cap: "Stall against places. Filled: the tail rule's choice."
 #| fig-alt: "Three falling curves; at the filled points they are still above 1 %."
-# @title What it draws
+# @title Stall against places
 places = [1, 2, 4, 8, 16, 32]
 _, ax = plt.subplots()
 for kind, marker in zip(kinds, "s^o", strict=True):
@@ -517,7 +517,7 @@ for C in (100, 300, 500, 700, 900):
 #| label: fig-lru
 #| fig-cap: "Hits of a cache over epochs. Points are played, lines are laws."
 #| fig-alt: "A diagonal; a curve far below it with points on it; points at zero."
-# @title What it draws
+# @title Hits of a cache over epochs
 h = np.linspace(0, 0.999, 200)
 C = np.array([*range(100, 901, 100), 999, 1000])
 _, ax = plt.subplots()

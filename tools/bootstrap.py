@@ -108,7 +108,7 @@ def main() -> None:
 
 
 COLAB = ["ipython", "ipykernel", "ipywidgets", "nbclient", "numpy", "matplotlib"]
-COLAB += ["scipy", "networkx"]
+COLAB += ["scipy", "networkx", "pandas", "scikit-learn"]
 
 if __name__ == "__main__":
     main()
