@@ -461,17 +461,20 @@ slips |= dict.fromkeys([(0, 2), (0,)], "The second ends, and frees the first")
 slips |= {(0, 1, 2): "The second can start, and frees the first"}
 held, missing = [[4, 0], [1, 2], [0, 3]], [[0, 2], [1, 0], [9, 0]]
 cases += [("a chain", [1, 0], held, missing, [2], slips)]
+slips = {(0, 1): "The first misses less, but of pool 0; the second can start"}
+held, missing = [[1, 0], [2, 0]], [[1, 0], [0, 3]]
+cases += [("two pools, 0 and 3 free", [0, 3], held, missing, [], slips)]
 held, missing = [[1]] * 5, [[5], [4], [3], [2], [1]]
 cases += [("five, the last frees the fourth, ...", [1], held, missing, [], {})]
 for label, free, held, missing, want, slips in cases:
     got = positions(f"{label}: stuck", stuck(free, held, missing), len(held))
     listed(f"{label}: stuck", got, want, slips)
 ### BEGIN HIDDEN TESTS
-rng, found = np.random.default_rng(17), []
-for _ in range(60):
+rng = np.random.default_rng(17)
+for _ in range(200):
     n, pools = int(rng.integers(1, 6)), int(rng.integers(1, 4))
     free = rng.integers(0, 4, pools)
-    held, missing = rng.integers(0, 4, (n, pools)), rng.integers(0, 6, (n, pools))
+    held, missing = rng.integers(0, 4, (n, pools)), rng.integers(0, 5, (n, pools))
     start = set()
     for order in itertools.permutations(range(n)):
         have = free.copy()

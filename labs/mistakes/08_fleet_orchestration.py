@@ -395,10 +395,15 @@ def stuck(free, held, missing):
         + ADMIT,
         "only who holds nothing": STUCK
         + ADMIT.replace("if any(needs) and", "if any(needs) and not any(held[i]) and"),
-        "flags, not positions": STUCK
-        + ADMIT.replace(
-            "    return chosen", "    return [i in chosen for i in range(len(missing))]"
-        ),
+        "who misses least first, and no further": """
+def stuck(free, held, missing):
+    free, left = list(free), sorted(range(len(held)), key=lambda i: sum(missing[i]))
+    while left and all(m <= f for m, f in zip(missing[left[0]], free)):
+        i = left.pop(0)
+        free = [f + h for f, h in zip(free, held[i])]
+    return left
+"""
+        + ADMIT,
     },
     "place": {
         "first fit": FILL
