@@ -139,7 +139,7 @@ close("20 h of work, the run", run / hour, 35.84739, "h", slips)
 rng = np.random.default_rng(17)
 cases = [(0.001, 0.0), (0.02, 0.1), (0.3, 0.05), (0.9, 0.4), (0.005, 1.0)]
 cases = [(float(rng.uniform(0.2, 12)), *case) for case in cases]
-cases += [(0.275, 0.02, 0.0), (0.17, 0.3, 0.05), (12.0, 1e-6, 0.01)]
+cases += [(0.275, 0.02, 0.0), (0.17, 0.3, 0.05), (12.0, 1.5e-7, 0.01)]
 ks = np.arange(1, 100_001)
 for work, write, rest in cases:  # in MTBF
     M = float(rng.uniform(1, 50)) * hour
@@ -215,7 +215,7 @@ plt.stackplot(GPUs, *shares.values(), labels=[*shares], colors=colors)
 plt.xscale("log")
 plt.xlabel("GPUs")
 plt.ylabel("share of the run (%)")
-plt.legend(loc="lower left")
+plt.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
 plt.show()
 
 # %% [markdown]
@@ -292,9 +292,9 @@ for shape in (1.0, 0.7, 0.5):
         life = Lives(((1.0, shape, 1.0),))
         mine, his = best_interval(life.drawn(5), write, rest), young_daly(write, 1.0)
         share = [exact_share(tau, life, write, rest) for tau in (mine, his)]
-        line = f"shape {shape}, write {write}, restart {rest} mean lives: "
+        line = f"shape {shape}, write {write:5}, restart {rest} mean lives: "
         line += f"yours is {mine / his:4.2f} times his"
-        print(f"{line}, which loses {1 - share[1] / share[0]:6.2%} of the work")
+        print(f"{line}; his loses {max(0.0, 1 - share[1] / share[0]):.2%}")
 stops = stops_of(300, 0.7)
 mine = best_interval(stops, 0.02, 0.5) / young_daly(0.02, 1.0)
 print(f"stops of 300 parts of shape 0.7, each renewed alone: {mine:.2f} times his")
@@ -403,16 +403,16 @@ for state, other, bit in cases:
     finds_damage(save, read, "model.ckpt", state, other, bit)
 
 # %% explore
-# @title Your save, change by change: what load gives if power fails then
+# @title Folders that may be left when power fails in your save, by what load gives
 kinds = ("before", "new", "none", "damaged", "else")
-print(f"{'after':34}" + "".join(f"{kind:>9}" for kind in kinds) + "   folders")
+print(f"{'power fails after':34}" + "".join(f"{kind:>9}" for kind in kinds))
 for change, counts in crash_history(save, load):
     print(f"{change:34}" + "".join(f"{counts.get(kind, 0):9}" for kind in kinds))
 
 # %% explore
 # @title Real files and a real death (Linux or macOS): a process is killed in its saves
-print(f"in place: {loaded_whole(plain_save, plain_load)} of 8 states are whole")
-print(f"yours:    {loaded_whole(save, load)} of 8 states are whole")
+print(f"in place: {loaded_whole(plain_save, plain_load)} of 12 states are whole")
+print(f"yours:    {loaded_whole(save, load)} of 12 states are whole")
 
 # %% [markdown]
 # The kernel outlives the process, so what was written reaches the disk: this shows torn
@@ -496,14 +496,14 @@ rolls_back((capture, fresh(restore)), seed)
 
 # %% explore
 # @title The losses of your resume, with one thing left out
-for (what, gaps), style in zip(
-    gaps_without((capture, restore)).items(), ("-", "--", "-.", ":"), strict=True
-):
+for what, gaps in gaps_without((capture, restore)).items():
     first = next((i for i, gap in enumerate(gaps) if gap), None)
-    plt.semilogy([gap or np.nan for gap in gaps], style, label=what)
-    print(f"without {what:10} the losses part after {first} steps")
+    farthest = np.maximum.accumulate(gaps)
+    style = {"dropout": "-", "optimizer": "--", "schedule": "-.", "place": ":"}[what]
+    plt.semilogy(np.where(farthest > 0, farthest, np.nan), style, label=what)
+    print(f"without {what:10} {first} losses are right, then they part")
 plt.xlabel("steps since the resume")
-plt.ylabel("difference of the losses")
+plt.ylabel("largest difference of the losses so far")
 plt.legend()
 plt.show()
 
@@ -591,6 +591,9 @@ one = {"3 more": (0, 1, 8.0), "inf": (0, 2, math.inf), "a sum": (1, 0, 4.0)}
 two = [(0, 0, 90.0), (0, 2, 70.0)]
 ruled("off by its bound", verify, pair, [(0, 0, 11.0)], "clean", bound)
 ruled("a total off by 1", verify, pair, [(1, 3, 27.0)], "clean", bound)
+some = ([1.0, 100.0, 100.0],) * 2  # what is most off is good here
+other = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0, 6.0], [7.0, 8.0]])
+ruled("bounds differ", verify, other, [(0, 0, 39.0), (1, 1, 100.0)], "corrected", some)
 ### END HIDDEN TESTS
 ruled("nothing wrong", verify, pair, [], "clean", bound)
 for name, fault in one.items():

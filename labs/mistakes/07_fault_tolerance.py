@@ -131,11 +131,7 @@ WRONG = {
         "adds restarts to a run without them": swap(
             PLAN, "mtbf, T_restart)\n", "mtbf) * (1 + T_restart / mtbf)\n"
         ),
-        "rounds the number of intervals": swap(
-            PLAN,
-            "int(ks[np.argmin(runs)])",
-            "max(1, round(work / daly_interval(min(T_write, mtbf), mtbf)))",
-        ),
+        "tries no more than 10,000 segments": swap(PLAN, "100_001", "10_001"),
         "hours for seconds": swap(PLAN, "1e9 * hour", "1e9"),
         "the last write is left out": swap(
             PLAN, "write = k * T_write", "write = (k - 1) * T_write"
@@ -372,10 +368,11 @@ def restore(trainer, state):
             ABFT[ABFT.index("    fixed[i, j] = 0") : ABFT.index('    return "corr')],
             "    fixed[i, j] -= C[i, :-1].sum() - C[i, -1] if j < n else 0.0\n",
         ),
-        "looks at rows only": swap(
+        "mends where the sums are most off": swap(
             ABFT,
-            "abs(C[:m].sum(0) - C[m]) <= columns",
-            "np.arange(n + 1) != np.argmax(abs(C[:m].sum(0) - C[m]))",
+            "np.argmin(good_rows), np.argmin(good_columns)",
+            "np.argmax(abs(C[:, :n].sum(1) - C[:, n])), "
+            "np.argmax(abs(C[:m].sum(0) - C[m]))",
         ),
         "corrects the first of two": swap(
             ABFT,
@@ -598,6 +595,8 @@ def restore(trainer, state):
         generator.set_state(state)
 """,
         "by the names of parts": """
+import pickle
+
 PARTS = ("model", "optimizer", "schedule")
 NOISE = ("shuffle", "dropout")
 

@@ -62,13 +62,15 @@ def plain_load(fs: Folder, name: str) -> bytes:
     return fs.read(name)
 
 
-def _for_ever(save: Callable[..., Any], path: str) -> None:
-    for i in itertools.count(1):
-        save(Folder(path), "model.ckpt", bytes([i % 256]) * SIZE)
+def _for_ever(save: Callable[..., Any], path: str, begun: Any) -> None:
+    states = [bytes([i]) * SIZE for i in range(4)]
+    begun.set()
+    for state in itertools.cycle(states):
+        save(Folder(path), "model.ckpt", state)
 
 
 def loaded_whole(
-    save: Callable[..., Any], load: Callable[..., Any], kills: int = 8, seed: int = 7
+    save: Callable[..., Any], load: Callable[..., Any], kills: int = 12, seed: int = 7
 ) -> int:
     """Kill a process that saves again and again; return how often load gives a state.
 
@@ -80,9 +82,11 @@ def loaded_whole(
     for _ in range(kills):
         with tempfile.TemporaryDirectory() as path:
             save(Folder(path), "model.ckpt", bytes(SIZE))
-            child = fork.Process(target=_for_ever, args=(save, path))
+            begun = fork.Event()
+            child = fork.Process(target=_for_ever, args=(save, path, begun))
             child.start()
-            time.sleep(float(rng.uniform(0.05, 0.15)))
+            begun.wait(60)
+            time.sleep(float(rng.uniform(0, 0.05)))
             child.kill()
             child.join()
             with contextlib.suppress(ValueError):

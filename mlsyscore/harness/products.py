@@ -41,15 +41,18 @@ def ruled(
     pair: tuple[Array, Array],
     faults: Iterable[Fault],
     verdict: str,
-    bound: float | None = None,
+    bound: Any = None,
 ) -> None:
     """AssertionError unless verify gives the verdict and, unless damaged, the product.
 
-    bound: of each row and column; by default that of rounding.
+    bound: of each row and column, or those of all rows and of all columns; by default
+    those of rounding.
     """
     exact, rows, columns = rounding_limits(*pair)
     if bound is not None:
-        rows, columns = np.full(len(rows), bound), np.full(len(columns), bound)
+        pairs = bound if isinstance(bound, tuple) else (bound, bound)
+        rows = np.broadcast_to(pairs[0], len(rows)).astype(float)
+        columns = np.broadcast_to(pairs[1], len(columns)).astype(float)
     answer = verify(encoded_product(*pair, faults), rows.copy(), columns.copy())
     text = f"{name}: a pair (verdict, product) is expected, not {answer!r:.60}"
     assert isinstance(answer, tuple | list), text

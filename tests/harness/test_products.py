@@ -58,7 +58,9 @@ def test_what_verify_gets_has_the_faults_and_no_factor():
         return "corrected", A @ B
 
     ruled("x", verify, (A, B), [(0, 0, math.inf)], "corrected", 2.0)
-    ((C, rows, columns),) = seen
+    C, rows, columns = seen[0]
     assert C[0, 0] == math.inf
     assert C[2, 2] == 134
     assert rows == columns == [2.0] * 3
+    ruled("x", verify, (A, B), [], "corrected", ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]))
+    assert seen[1][1:] == ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
