@@ -74,7 +74,8 @@ plt.style.use("mlsyscore.figures")
 #
 # For example, three of ten GPUs are free.  Five are busy for ten hours at most, two for
 # four.  A head wants nine.  Its reservation is in ten hours, and one GPU is spare then.
-# So a job of one GPU may start, however long it is, but only one such job.
+# One job of one GPU may take it, however long it runs.  A job that has ended in ten
+# hours may take whatever is free now.
 
 
 # %% answer="backfill"
