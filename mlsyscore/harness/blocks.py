@@ -32,14 +32,15 @@ def draw_blocks(cases: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 
-    fig, _ = plt.subplots(len(cases), 1, figsize=(6.4, 1.1 * len(cases) + 1))
-    for ax, (label, seen) in zip(fig.axes, cases.items(), strict=True):
+    rows = [(label, seen["times"], seen["walls"]) for label, seen in cases.items()]
+    fig, _ = plt.subplots(len(rows), 1, figsize=(6.4, 1.1 * len(rows) + 1))
+    for ax, (label, times, walls) in zip(fig.axes, rows, strict=True):
         start = 0.0
-        for name, t, wall in zip(OPERATORS, seen["times"], seen["walls"], strict=True):
+        for name, t, wall in zip(OPERATORS, times, walls, strict=True):
             bar = ax.barh(0, t / ms, left=start / ms, color=COLOURS[wall], ec="w")
             bar[0].set_hatch(HATCHES[wall])
             start += t
-            if t > sum(seen["times"]) / 12:
+            if t > sum(times) / 12:
                 middle = (start - t / 2) / ms
                 ax.text(middle, 0.5, name, ha="center", va="bottom", fontsize=9)
         ax.set(yticks=[], xlim=(0, start / ms), ylim=(-0.5, 1.1))

@@ -42,11 +42,12 @@ def draw_roof(
     """Draw a roof for each precision, and where the kernels of seen stand under it."""
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots()
     I = np.geomspace(0.05, 2000, 200)
-    for kind, peak in roof["peak"].items():
-        rate = np.clip(I * float(roof["bw"]), None, float(peak)) / 1e9
-        ax.loglog(I, rate, label=f"roof, {kind}")
+    slope = I * float(roof["bw"])
+    roofs = {k: np.clip(slope, None, float(x)) / 1e9 for k, x in roof["peak"].items()}
+    _, ax = plt.subplots()
+    for kind, rates in roofs.items():
+        ax.loglog(I, rates, label=f"roof, {kind}")
     for (name, O, D_vol, _, _), mark in zip(seen["kernels"], "os^", strict=True):
         rate = O / float(placed[name]["measured"]) / 1e9
         label = f"{name}, {float(placed[name]['share']):.0%} of its roof"

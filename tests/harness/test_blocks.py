@@ -35,6 +35,7 @@ def test_a_list_that_is_none_is_refused(answer, said):
 def test_a_block_is_drawn_as_long_as_it_takes():
     import matplotlib.pyplot as plt
 
+    plt.close("all")
     walls = ["compute", "memory", "launch", "memory", "memory", "compute", "memory"]
     one = {"times": [1e-3 * i for i in range(1, 8)], "walls": walls}
     blocks.draw_blocks({"first": one, "second": one})

@@ -23,6 +23,7 @@ def test_a_record_has_the_form_of_those_that_are_kept():
 def test_a_roof_is_drawn_with_its_kernels():
     import matplotlib.pyplot as plt
 
+    plt.close("all")
     records.draw_roof(SEEN, ROOF, PLACED)
     ax = plt.gca()
     assert len(ax.lines) == len(ROOF["peak"]) + len(PLACED)
