@@ -41,8 +41,8 @@ plt.style.use("mlsyscore.figures")
 # 1. GPT-2 fits on each of 32 devices.  All the same, each device now keeps only a 32nd
 #    of its weights and fetches the rest when needed.  How many times faster is a step?
 # 2. Every matrix is cut over eight devices, and they talk for longer than they compute.
-#    Now the batch is four times as large.  How many times smaller is the time they
-#    talk, measured in the time they compute?
+#    Now the batch is four times as large.  By what factor does the ratio of talking to
+#    computing fall?
 # 3. A pipeline of devices runs all its forward passes, and then all its backward
 #    passes.  Now each device takes one of each in turn.  Which share of the idle time
 #    is left?
@@ -82,9 +82,9 @@ for kind in (torch.float32, torch.float16, torch.bfloat16):
     print(f"{str(kind)[6:]:8}  sum {weight:.3f}, largest number {largest:.0e}")
 
 # %% [markdown]
-# BF16 has steps of 1/128 at 1, and an update below half a step is lost.  Hence the
-# policy: *compute in 16 bits, sum in FP32.*  FP16 has finer steps but ends at 65,504,
-# so a step that overflows must be skipped.  BF16 reaches as far as FP32.
+# BF16's numbers lie 1/128 apart at 1, and an update below half of that is lost.  Hence
+# the policy: *compute in 16 bits, sum in FP32.*  FP16's numbers lie closer but end at
+# 65,504, so a training step that overflows must be skipped.
 #
 # The 16 bytes count a 2-byte gradient, as the ZeRO paper does (arXiv 1910.02054).  A
 # system that also sums its *gradients* in FP32 holds 18 bytes a parameter.
@@ -207,10 +207,10 @@ print(f"rows first, one sum:    {(rows == whole).mean():.0%} of the numbers righ
 
 # %% [markdown]
 # Attention splits by heads in the same way.  So a layer needs two sums forward and two
-# backward, each of the activations: $2bsh$ bytes for $b$ sequences of $s$ tokens and
-# width $h$.  A layer has $12h^2$ weights, and each weight costs 6 operations a token.
-# A device computes $R$ operations and sends $\beta$ bytes a second.  Then the time to
-# talk over the time to compute is
+# backward, each of the activations:  $2bsh$ bytes for $b$ sequences of $s$ tokens and
+# width $h$.  A layer has $12h^2$ weights, 4 in attention and 8 in the MLP, and each
+# costs 6 operations a token.  A device computes $R$ operations and sends $\beta$ bytes
+# a second.  Then the time to talk over the time to compute is
 #
 # $$ \rho_t = \frac{4 \cdot 2\,\frac{t-1}{t}\,\frac{2bsh}{\beta}}
 #    {\frac{72\,b\,s\,h^2}{t\,R}} = \frac{2}{9}\,\frac{(t-1)\,R}{h\,\beta}. $$
@@ -248,7 +248,9 @@ for layers, h, sequences, before, after in (
     (30, 3072, 64, 5.018, 10.719),  # sequences: those of a tensor group at t = 8
     (40, 6144, 32, 10.453, 20.415),
 ):
-    n = 2 * sequences * S * h  # bytes of a sum; twice that for a group of 16
+    n = (
+        2 * sequences * S * h
+    )  # bytes of a sum; twice that at t = 16, where half as many groups share the batch
     inside = 6 * layers * ring(n, 8, NVLINK3.beta)
     law = before - inside + 6 * layers * ring(2 * n, 16, 800 * Gbps)
     on_nvlink = before - inside + 6 * layers * ring(2 * n, 16, NVLINK3.beta)
@@ -280,7 +282,7 @@ def order(kind, stage, p, m, V=1):
     if kind == "GPipe":
         return forward + backward
     warm_up = p - 1 - stage  # one forward for each stage that comes after
-    if V > 1:  # a chunk returns after p passes, and p of each chunk go at once
+    if V > 1:  # p through each chunk but the last, then two for each stage after it
         warm_up = min(2 * warm_up + (V - 1) * p, m * V)
     passes = forward[:warm_up]
     for f, b in zip(forward[warm_up:], backward, strict=False):
@@ -335,7 +337,7 @@ print(f"1F1B leaves {one_each / gpipe:.2f} of it.  You guessed {guess_idle:g}.")
 #| label: fig-gantt
 #| fig-cap: "Pale: forward, full: backward, hatched: idle.  Darker: second chunk."
 #| fig-alt: "Three schedules: two end together at 33, interleaved ends at 28.5."
-# @title What it draws
+# @title Four stages, eight microbatches: who computes when
 shades = {("F", 0): "#cfe4f2", ("B", 0): "C0", ("F", 1): "#8fbfdf", ("B", 1): "#004a75"}
 fig, axes = plt.subplots(3, sharex=True, figsize=(6.4, 5.2))
 for ax, (kind, V) in zip(axes, SCHEDULES, strict=True):
@@ -414,7 +416,7 @@ print(f"line through all three: {fixed / slope:.0f} passes more than m; law 11")
 
 # %% [markdown]
 # Any fixed cost of a step would beat the rival, so look at its size.  The bubble is
-# about two thirds of it.  Something else in a step must be fixed, too.
+# about two thirds of it; something else in a step must be fixed, too.
 #
 # ## What activations cost
 #
@@ -490,7 +492,7 @@ print(f"GPT-3, t = 8, a device: all {whole / GB:.0f} GB, inputs {inputs / GB:.0f
 
 # %% [markdown]
 # So say *a third to two fifths*.  FlashAttention (arXiv 2205.14135) never stores the
-# scores, and from here on we leave them out.
+# scores, and from here on we leave them out of the bytes.
 #
 # ## A layout's step
 #
@@ -537,7 +539,7 @@ print(f"  between stages {2 * m * activations / GB:4.0f} GB")
 # For our GPT-3, three quarters of $T_d$ can hide, as in the book, but never more than
 # the time a device is busy.  Each device sends its gradients over a port of its own,
 # 400 Gb/s, in one plain ring; chapter 6 finds faster ways.  A microbatch is one
-# sequence.  Stage 3 gathers weights twice for each microbatch.
+# sequence.  ZeRO's stage 3 gathers the weights twice for each microbatch.
 
 
 # %%
@@ -630,7 +632,8 @@ def forecast(layers, h, rows, bubble=True, exchange=True):
     t, p, d, b, measured = rows
     m = 1536 / (d * b)
     P = 12 * layers * h**2
-    operations = 8 * P * (1 + S / (6 * h)) * S * 1536  # 8 and not 6: two forwards
+    scores = S / (6 * h)  # of attention, at most 5 % here; our GPT-3 leaves them out
+    operations = 8 * P * (1 + scores) * S * 1536  # 8 and not 6: two forwards
     compute = operations / A100.peak / (t * p * d)
     tensor = 6 * layers / p * m * ring(2 * b * S * h, t, NVLINK3.beta) * exchange
     data = ring(2 * P / (t * p), d, 100 * Gbps) * exchange
@@ -660,8 +663,8 @@ for name, layers, h, rows in MODELS:
 #
 # ### Every layout of 1,024
 #
-# Try all $t$ up to 8 and all $p$ up to 32 that are powers of two, at stage 1.  How much
-# of the gradients hides is the number that we know least, so try that as well.
+# Try all $t$ up to 8 and $p$ up to 32 that are powers of two, with ZeRO's stage 1.  How
+# much of the gradients hides is the number that we know least, so try that as well.
 
 
 # %%
@@ -694,7 +697,7 @@ for name, at in (("fastest", quickest(fitting())), ("sends least", least)):
 #| label: fig-layouts
 #| fig-cap: "Layouts of 1,024 devices: each line goes from p = 1 to p = 32."
 #| fig-alt: "All layouts left of 86 GB take about as long; t = p = 1 takes 14 s."
-# @title What it draws
+# @title Layouts of 1,024 devices
 SIZES = [30, 50, 100, 200, 500]
 
 
@@ -730,12 +733,12 @@ if get_ipython():
     interact(draw, limit_GB=(40.0, 640.0), rate_Gbps=(50.0, 800.0))
 
 # %% [markdown]
-# That answers our question.  *The layouts that fit take about as long*: the slowest
-# needs a fifth to a quarter more than the fastest.  The law errs by 3 to 7 %, so it
-# cannot name the best of the first few.  It does rule out cutting the state alone, and
-# vTrain's steps rule out a tensor cut that leaves its node.  And the fastest layout is
-# not the one that sends least.  That one saves tensor sums, which are cheap over
-# NVLink, and idles longer.
+# That answers our question.  *The layouts that fit differ by a quarter at most.*  The
+# law errs by 3 to 7 %, so it cannot name the best of the first few.  It does rule out
+# cutting the state alone, and vTrain's steps rule out a tensor cut that leaves its
+# node.  Nor is the layout that sends least, 2 x 32 x 16, the fastest.  It saves
+# gradients, most of which hide anyway, and tensor sums, which are cheap over NVLink.
+# In return its stages idle for half as long as they work.
 #
 # ## A bigger batch
 #
@@ -828,7 +831,7 @@ print(f"64 for 4: {fewer:.1f} times fewer steps.  You guessed {guess_steps:g}.")
 #| label: fig-batch
 #| fig-cap: "Steps to a loss of 0.5, ± 2 standard errors.  Open: not fitted."
 #| fig-alt: "Steps flatten with the batch, as the law; both rivals fall on."
-# @title What it draws
+# @title Steps to a loss of 0.5, ± 2 standard errors
 _, ax = plt.subplots()
 B = np.geomspace(2, 90)
 ax.loglog(B, n_min + slope / B, "C0-", label="law")
@@ -902,16 +905,14 @@ for parts, exchange in (
 #
 # All processes waited for the last one in each step: such training is *synchronous*.
 # Where nobody waits, a gradient is old when it is used.  **Gradient staleness** counts
-# the updates between reading the weights and applying the gradient.  Try it 3 plays
+# the updates between reading the weights and applying the gradient.  Try it 2 plays
 # what it costs.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
 # The book takes two million tokens a step, no tensor sums, $m = 32$, and half of the
 # FP8 peak, which is all of the 16-bit peak.  Its layouts 1 x 1 x 1,024, 8 x 1 x 128 and
-# 8 x 4 x 32 then take 14.0, 2.54 and 2.41 s.  Its MFU is a device's while it computes;
-# ours is over the whole step, as in papers.  Its GPT-2 also pays for a sum over NVLink,
-# 12 ms.
+# 8 x 4 x 32 then take 14.0, 2.54 and 2.41 s.
 #
 # The vTrain times are its repository's validation data (Bang et al., MICRO 2024).  A
 # row is $t$, $p$, $d$, sequences in a microbatch, and seconds.  A node has eight A100s
@@ -925,27 +926,7 @@ for parts, exchange in (
 #
 # ## Try it
 #
-# 1. GPT-2's four nodes share a batch of 512.  Let one node of eight devices reach it
-#    with four microbatches and one exchange over NVLink, which is nearly free.  Which
-#    is faster, and by how much?
-#
-#    <details><summary>Answer</summary>
-#
-#    Four nodes are a little faster, for four times the machines.  Accumulation is
-#    cheaper, but not free: it computes four times as long.
-#
-#    ```python
-#    one_node = 4 * 1.8 + ring(2 * GPT2_XL.P, 8, NVLINK4.beta)
-#    print(f"four nodes {gpt2_step(2):.2f} s, one node {one_node:.2f} s")
-#    ```
-#
-#    ```text
-#    four nodes 6.45 s, one node 7.21 s
-#    ```
-#
-#    </details>
-#
-# 2. Suppose streams hide *all* gradients behind computing.  Is the limit to scaling
+# 1. Suppose streams hide *all* gradients behind computing.  Is the limit to scaling
 #    gone?  Keep the batch, take $t = 8$ and $p = 1$, and double $d$.
 #
 #    <details><summary>Answer</summary>
@@ -969,7 +950,7 @@ for parts, exchange in (
 #
 #    </details>
 #
-# 3. SGD on a quadratic of curvature 1 uses gradients that are 4 updates old.  Up to
+# 2. SGD on a quadratic of curvature 1 uses gradients that are 4 updates old.  Up to
 #    which step size does it converge?  Fresh gradients allow 2.
 #
 #    <details><summary>Answer</summary>
@@ -991,7 +972,7 @@ for parts, exchange in (
 #
 #    </details>
 #
-# 4. For alignment, PPO trains a policy of 70 billion parameters and a value model of
+# 3. For alignment, PPO trains a policy of 70 billion parameters and a value model of
 #    13 billion.  It reads a reference of 70 and a reward model of 13 billion.  DPO
 #    trains the policy and reads the reference.  How much memory does DPO save?
 #
@@ -1011,7 +992,7 @@ for parts, exchange in (
 #
 #    </details>
 #
-# 5. A recommender trains on 65,536 samples a step, on 64 devices.  A sample reads 26
+# 4. A recommender trains on 65,536 samples a step, on 64 devices.  A sample reads 26
 #    rows of 512 bytes from a table of 1 TB.  Copy the table, or cut it by rows?
 #
 #    <details><summary>Answer</summary>

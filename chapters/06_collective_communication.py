@@ -92,7 +92,7 @@ def deliver(held, source, target, chunk, adds):
 #| label: fig-ring
 #| fig-cap: "The ring's chunks, round by round. A frame marks what has just come."
 #| fig-alt: "Four devices, four chunks: one 4 a row after round 3, at last all 4."
-# @title What it draws
+# @title The ring's chunks, round by round
 fig, axes = plt.subplots(2, 4, figsize=(6.4, 3.9), sharex=True, sharey=True)
 have = np.ones((4, 4), int)
 plans = list(ring_plan(4))
@@ -165,7 +165,7 @@ def play(plan, n, N, rng, pace=1.0):
     pace = np.broadcast_to(pace, N)  # how many times slower each device sends
     for source, target, chunk, adds in plan:
         start = np.maximum(port[source], came[source])
-        chunks = held[source, chunk].size // source.size  # in each message
+        chunks = held[source, chunk].size // source.size  # 1 in the ring
         typical = pace[source] * NDR.time(chunks * n / N)
         port[source] = start + rng.gamma(25, typical / 25)  # varies by a fifth
         came[target] = np.maximum(came[target], port[source])
@@ -360,7 +360,7 @@ for N in (16, 64, 256):
 #| label: fig-crossover
 #| fig-cap: "AllReduce on NDR ports. Left of the dot a tree beats the ring."
 #| fig-alt: "The ring is flat, then rises; the tree starts ten times lower and crosses."
-# @title What it draws
+# @title AllReduce on NDR ports
 def draw(log2_N=6, alpha_us=1.5, rate_Gbps=400.0):
     N = 2**log2_N
     link = Link(alpha_us * us, rate_Gbps * Gbps)
@@ -470,7 +470,8 @@ for n, (one, four) in MEASURED.items():
 # ## Everyone to everyone
 #
 # Layers of experts (chapter 5) need another collective.  In an **AllToAll** each device
-# has a different parcel for every other device.  Here each really talks to all.
+# has a different parcel for every other device.  In a ring each talked to its
+# neighbours; here each sends to all others.
 #
 # Let each device hold $n$ bytes, an $N$-th of them for each device, itself included.
 # It then sends $N-1$ parcels of $n/N$.  But receivers need not get equal shares.  If
@@ -543,7 +544,7 @@ for hot, some in runs.items():
 #| label: fig-skew
 #| fig-cap: "An AllToAll lasts as long as its hottest receiver's port."
 #| fig-alt: "Dots climb along the law's line, far above the mean receiver's."
-# @title What it draws
+# @title An AllToAll lasts as long as its hottest receiver's port
 skews, times = np.concatenate(list(runs.values())).T
 line = np.linspace(1, skews.max())
 _, ax = plt.subplots()
@@ -599,7 +600,7 @@ def called_once(n, N, call):
     return call.alpha + 2 * (N - 1) / N * n / call.beta
 
 
-print("mean error       a fitted    ring  call once  as with 2")
+print("mean error       fitted a    ring  call once  as with 2")
 for machine, times in (("A100", A100), ("H100", H100)):
     measured = {N: (np.array(n) * MiB, np.array(T) * us) for N, (n, T) in times.items()}
     call = fit_link(*measured[2])  # least squares of the relative errors
@@ -612,6 +613,7 @@ for machine, times in (("A100", A100), ("H100", H100)):
 
 # %% [markdown]
 # The ring's *bytes* hold, and its *rounds* do not.  Inside a node, pay the call once.
+# (So the two levels above look slower than they are: they count the inside by rounds.)
 # Across a network we keep the rounds, because each hop has a real latency.  That is an
 # argument, for no clock in this chapter has tested $2(N-1)\alpha$.
 #
@@ -639,8 +641,9 @@ def overlap(compute, send):
 # Let the backward pass take $T_\text{back}$ and the sum's bytes $T_\text{bytes}$, and
 # cut both into $b$ buckets.  Each bucket also pays the ring's start-ups,
 # $\sigma = 2(N-1)\alpha$, so its sum takes $m = \sigma + T_\text{bytes}/b$.  The last
-# bucket is sent when the pass is over.  Each one before it falls behind by what its sum
-# takes longer than its share of the pass:
+# bucket is sent when the pass is over.  For each earlier bucket the pass works
+# $T_\text{back}/b$ and the sum needs $m$.  Where $m$ is longer, the sums fall behind by
+# the difference:
 #
 # $$ T_\text{exposed} =
 #    m + (b-1)\,\max\left(0,\; m - \frac{T_\text{back}}{b}\right). $$
@@ -665,7 +668,7 @@ print(f"Of {whole:.2f} s remain {left:.2f} s.  You guessed {guess_visible:g} s."
 #| label: fig-buckets
 #| fig-cap: "A backward pass and its sums. Right of the dashed line is exposed."
 #| fig-alt: "Left, a long pass: less sticks out with more buckets. Right, half remains."
-# @title What it draws
+# @title A backward pass and its sums
 fig, axes = plt.subplots(3, 2, figsize=(6.4, 4.4), sharex="col", sharey=True)
 for (row, column), ax in np.ndenumerate(axes):
     b = (1, 4, 16)[row]
@@ -688,9 +691,11 @@ plt.show()
 # How small should a bucket be?  That depends on the pass.
 #
 # - In a *long* pass the sums keep up while $m \le T_\text{back}/b$, which means
-#   $b\,\sigma \le T_\text{back} - T_\text{bytes}$.  So far, smaller buckets are better.
+#   $b\,\sigma \le T_\text{back} - T_\text{bytes}$.  Up to that $b$, smaller buckets are
+#   better.
 # - In a *short* pass, with $T_\text{back} < T_\text{bytes}$, every bucket falls behind.
-#   Multiply the law out, and choose the $b$ at which its last two terms are equal:
+#   Multiply the law out.  The product of its last two terms does not depend on $b$, so
+#   their sum is least where they are equal:
 #
 # $$ T_\text{exposed} = T_\text{bytes} - T_\text{back} + b\,\sigma
 #      + \frac{T_\text{back}}{b}, \qquad b = \sqrt{T_\text{back}/\sigma}. $$
@@ -744,9 +749,10 @@ print(f"You guessed {guess_small:g} times.")
 #
 # $$ T_\text{codec} < \left(1-\frac1r\right)\frac{n}{\beta}. $$
 #
-# Messages between two H100 machines have been timed (vidur again).  Fit middling sizes,
-# and predict what shrinking or merging others gains.  The 31 messages count as 31 times
-# the 19 µs of one.
+# Messages between two H100 machines have been timed (vidur again).  Fit $\alpha$ and
+# $\beta$ to messages of middling size.  Then predict how much sooner messages of other
+# sizes arrive when they are shrunk or merged.  The 31 messages count as 31 times the 19
+# µs of one.
 
 # %%
 sizes = np.array([0.0645, 0.0957, 0.229, 3.09, 7.34, 11.3]) * MiB
@@ -907,7 +913,8 @@ for link, send in (("slow", 200 * ms), ("fast", 30 * ms)):
 #
 # 3. A switch that adds needs each device to send its tensor once.  Eight H100s on links
 #    of 450 GB/s show a bus bandwidth of 480 GB/s
-#    ([nccl-tests](https://github.com/NVIDIA/nccl-tests/issues/212)).  And the bound?
+#    ([nccl-tests](https://github.com/NVIDIA/nccl-tests/issues/212)).  Does that break
+#    the bound?
 #
 #    <details><summary>Answer</summary>
 #
