@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,15 @@ class Lives:
 
     def drawn(self, seed: int, n: int = 1_000_000) -> Any:
         """Return an array of n lives, seconds."""
-        rng = np.random.default_rng(seed)
-        kind = rng.choice(len(self.kinds), n, p=[part for part, _, _ in self.kinds])
-        scale, shape = np.array([(law.scale, law.shape) for _, law in self.laws]).T
-        return scale[kind] * rng.weibull(shape[kind])
+        return _drawn(self, seed, n).copy()
+
+
+@lru_cache(maxsize=6)
+def _drawn(life: Lives, seed: int, n: int) -> Any:
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(len(life.kinds), n, p=[part for part, _, _ in life.kinds])
+    scale, shape = np.array([(law.scale, law.shape) for _, law in life.laws]).T
+    return scale[kind] * rng.weibull(shape[kind])
 
 
 def stops_of(parts: int, shape: float, seed: int = 3) -> Any:
