@@ -711,8 +711,7 @@ def draw(limit_GB=86.0, rate_Gbps=400.0):
         T = [plan(at, nic=nic)[0] for at in mine]
         ax.plot(M, T, look, label=f"t = {t}", mfc="white")
         for i in (0, -1):
-            where = (0, above)
-            ax.annotate(mine[i].p, (M[i], T[i]), where, textcoords="offset points")
+            ax.annotate(mine[i].p, (M[i], T[i]), (0, above), textcoords="offset points")
     ax.axvline(limit_GB, c="0.4", ls="--", lw=1, label="memory of a device")
     best = quickest(fitting(limit_GB * GB), nic=nic)
     ax.plot(memory(best) / GB, plan(best, nic=nic)[0], "k*", ms=13, zorder=3)

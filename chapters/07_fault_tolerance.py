@@ -102,10 +102,8 @@ for N in (8, 512, 10_000):
 # $e^{-(t/s)^k}$ of the parts reaches age $t$.  A shape $k$ below 1 is infant mortality,
 # 1 is a constant rate, and above 1 is wear.
 #
-# We take $k$ = 0.7 for youth.  Failure logs of a supercomputer centre were fitted with
-# 0.7 to 0.8 (Schroeder and Gibson, *A large-scale study of failures in high-performance
-# computing systems*, 2006).  Draw the lives of 10,000 parts with a mean of 50,000 h.
-# How many fail in 30 days?
+# We take $k$ = 0.7 for youth, an assumption.  Draw 40 fleets of 10,000 parts each, with
+# a mean life of 50,000 h.  How many parts fail in 30 days?
 
 
 # %%
@@ -166,7 +164,7 @@ print(f"inherits the shape {own[0]:9.2%} {own[1]:16.2%}")
 #| label: fig-gaps
 #| fig-cap: "Gaps between stops.  No memory is a straight line on this log axis."
 #| fig-alt: "One part bends away; eight bend less; 512 lie on the straight line."
-# @title What it draws
+# @title Gaps between stops
 x = np.linspace(0, 5, 100)
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.4), sharey=True)
 for ax, shape, name in zip(axes, (0.7, 3.0), ("youth, 0.7", "wear, 3"), strict=True):
@@ -192,7 +190,9 @@ plt.show()
 #
 # Both conditions can fail.  A fleet of one age shows its youth.  And a **correlated
 # failure** is one cause that stops many parts at once, such as the power of a rack.
-# Count the cause as one more part.
+# Count the cause as one more part.  Real systems remember a little: gaps between the
+# failures of supercomputers were fitted with a $k$ of 0.7 to 0.8 (Schroeder and Gibson,
+# *A large-scale study of failures in high-performance computing systems*, 2006).
 #
 # ### Against two logs
 #
@@ -218,7 +218,7 @@ for name, N, seen in (("Meta's RSC-1", 1024, 7.9), ("Llama 3", 16_384, 54 * 24 /
 #| label: fig-clock
 #| fig-cap: "The clock of a job with short lives.  The triangles are failures."
 #| fig-alt: "Bars in a row: at each failure work is lost and a restart follows."
-# @title What it draws
+# @title The clock of a job with short lives
 _, ax = plt.subplots(figsize=(6.4, 2), subplot_kw={"frame_on": False})
 kinds = ("restart", "work, kept", "save", "work, lost")
 look = zip(kinds, ("0.8", "C0", "C2", "C3"), ("///", "", "..", "xx"), strict=True)
@@ -322,8 +322,8 @@ for every in (best, guess_save):
 # %% [markdown]
 # A save of 5 minutes after each 15 adds a third to the work by itself.  Near the best
 # interval the loss hardly changes.  Twice $\tau^*$ makes the saves half and the replays
-# double: their sum grows by $(1/2 + 2)/2$, a quarter. Half of $\tau^*$ does the
-# same.  *Nearly right is right enough.*
+# double: their sum becomes $(1/2 + 2)/2 = 5/4$ of what it was, a quarter more.  Half of
+# $\tau^*$ does the same.  *Nearly right is right enough.*
 #
 # ### The exact renewal
 #
@@ -357,7 +357,7 @@ print(f"90 days of work take {90 / work:.1f} days, {1 / work - 1:.1%} more")
 #| label: fig-bowl
 #| fig-cap: "Time beyond the work, GPT-3 on 10,000 GPUs.  The dot is Young-Daly's."
 #| fig-alt: "A bowl with a flat bottom near 14 minutes; exact leaves first order above."
-# @title What it draws
+# @title Time beyond the work, GPT-3 on 10,000 GPUs
 def bowl(GPUs=10_000, save_s=24.5, restart_s=384.5):
     every = np.geomspace(0.5, 1000) * minute
     mean = M * 10_000 / GPUs
@@ -482,7 +482,7 @@ print(f"with the best of 500 intervals {least:.2f} days instead of {exact:.2f}")
 #| label: fig-machines
 #| fig-cap: "A job of 90 days of work on 10,000 GPUs, given more of them."
 #| fig-alt: "The exact curve falls, turns near 300,000 GPUs and rises; rivals fall on."
-# @title What it draws
+# @title A job of 90 days of work on 10,000 GPUs, given more of them
 N = np.geomspace(1e4, 1e6, 100)
 mean = M * 1e4 / N
 every = np.sqrt(2 * W * mean)
@@ -642,9 +642,10 @@ def supervise(name, lives, begin=0):
 # From a few runs without kills we choose a mean life of 0.6 times a segment's work, a
 # save and a restart together, so that restarts are stopped too.  The killed run's log
 # then gives the means of work, save and restart.  With the mean life they make each
-# law's prediction.  In first order work fails once, and in the last line nothing fails.
-# A segment's time varies by about itself, so the sum of 80 scatters by about
-# $2/\sqrt{80}$ = 22 %.
+# law's prediction.  First order lets lost work and restarts be stopped only once.  The
+# rival "no failures" counts work and saves alone.  The standard deviation of a
+# segment's time is about its mean.  So two standard deviations of the sum of 80 are
+# about $2/\sqrt{80}$ = 22 % of it.
 
 
 # %%
@@ -707,7 +708,7 @@ for name, every in POLICIES.items():
 # The bound rules out hourly saves, even if a restart took no time, and it does not rule
 # out Young-Daly's.
 #
-# > **War story · People as the restart (2022).** OPT-175B needed 33 days of computing
+# > **War story · People as the restart (2022).**  OPT-175B needed 33 days of computing
 # > on 1,024 GPUs.  It had 992, and took the 56 days to 6 January.  Its
 # > [log](https://github.com/facebookresearch/metaseq/blob/main/projects/OPT/chronicles/final_update.md)
 # > counts about 90 restarts, after hardware failures, a loss that diverged, and a
@@ -782,7 +783,7 @@ print(f"of the others, the worst has a loss {left:.0%} higher after 50 more step
 #| label: fig-bits
 #| fig-cap: "Loss after one bit of one weight flips: median and range over 16 weights."
 #| fig-alt: "No change up to bit 15, then growth to a thousandfold; cross at bit 30."
-# @title What it draws
+# @title Loss after one bit of one weight flips
 _, ax = plt.subplots()
 bits = np.flatnonzero(~crash.any(axis=0))
 low, mid, high = np.quantile(ratio[:, bits], (0, 0.5, 1), axis=0)
@@ -871,9 +872,9 @@ for low in (0, 8, 16, 24):
 # The rates of parts and the pieces of $R$ are the book's (its open calculations,
 # mlsysim 0.3.0).  Its waste of 5.9 % leaves the restarts out.  The shape of 3 for wear
 # is an assumption.  We grouped Llama 3's causes; its table's shares do not match its
-# counts, which we use.  OPT-175B's 33 days are its log's estimate.  Our killed run
-# takes longer than the exact law says, where slow restarts are stopped before they can
-# be measured.
+# counts, which we use.  OPT-175B's 33 days are its log's estimate.  If the killed
+# run takes longer than the exact law says, one reason may be that slow restarts are
+# stopped before they can be measured.
 #
 # </details>
 #

@@ -49,9 +49,9 @@ def interval(samples):
 #    mean run times does a job wait?
 # 2. Jobs of one to four GPUs come and go on our eight nodes, each on any node that has
 #    room.  When 19 GPUs are free, how often can a job start that needs a whole node?
-# 3. A cluster is offered work for 45 % of its GPUs, and jobs start in order of arrival.
-#    Then later jobs may pass one that does not fit.  By how many points does the share
-#    of busy GPUs rise?
+# 3. A cluster is offered work for 45 % of its GPUs.  First jobs start in order of
+#    arrival.  Then the rule changes: later jobs may pass one that does not fit.  By how
+#    many points does the share of busy GPUs rise?
 # 4. Some machines cost 65 % less, because their owner may take them back at any moment.
 #    That happens 14 times a day.
 #    Each time the job loses what it did since its last save, 40 minutes at most, and
@@ -110,7 +110,7 @@ print(f"a job waits {answer:.0f} mean run times.  You guessed {guess_wait:g}.")
 #| label: fig-near-full
 #| fig-cap: "Mean wait for one machine.  The dot is the case of the first guess."
 #| fig-alt: "Three curves rise slowly with the busy share, then steeply near one."
-# @title What it draws
+# @title Mean wait for one machine
 def draw(C_s=3.0):
     rho = np.linspace(0.02, 0.99, 200)
     _, ax = plt.subplots()
@@ -214,8 +214,9 @@ for name, size in (("equal", np.ones(800)), ("uneven", uneven)):
         print(f"   {who:10} {W / ms:6.2f} ms, off by a factor of {factor:.2f}")
 
 # %% [markdown]
-# Look at the uneven jobs, where the two are far apart.  The interval is wide, for 800
-# jobs are few, and other programs disturb them.
+# By design $C_s$ is 0 and about 2.  Whatever is printed above that comes from other
+# programs, which hold up single jobs.  The law takes it as measured, and "equal runs"
+# does not.  The interval is wide, for 800 jobs are few.
 #
 # ## The hole that fits nobody
 #
@@ -269,7 +270,7 @@ print(f"  counting free GPUs: 100 %.  You guessed {100 * guess_start:.0f} %.")
 #| label: fig-nodes
 #| fig-cap: "The same load, placed in two ways.  White lines part the jobs."
 #| fig-alt: "Left, every node has a few free GPUs. Right, one node is all free."
-# @title What it draws
+# @title The same load, placed in two ways
 fig, axes = plt.subplots(1, 2, sharey=True)
 for ax, rule in zip(axes, ("emptiest", "fullest"), strict=True):
     used = np.zeros(8)
@@ -292,8 +293,8 @@ plt.show()
 #
 # Most large jobs are *gangs*: none of their processes is of use before all run.  Slurm,
 # a scheduler of supercomputers, starts a gang as a whole.  Kubernetes was made for
-# services, and starts one process, a *pod*, at a time.  Hybrids such as Kueue and
-# Volcano hold its pods back until the whole gang can start.
+# services, and starts one process, a *pod*, at a time.  Add-ons such as Kueue and
+# Volcano hold a gang's pods back until all of them can start.
 #
 # Let six gangs of four pods take 16 places, one pod at a time.  Five of them may get
 # three places each, and the sixth the last one.  Nobody can begin, so nobody ever ends.
@@ -306,8 +307,8 @@ plt.show()
 #
 # $$ k\,(g-1) < N \quad\Longrightarrow\quad \text{no deadlock.} $$
 #
-# The play does not count.  All gangs start at once, and each pod asks for a place after
-# a random time.
+# The simulation knows nothing of this count.  All gangs start at once, and each pod
+# asks for a place after a random time.
 
 
 # %%
@@ -467,7 +468,7 @@ def play(jobs, policy, free=128):
 #| label: fig-gantt
 #| fig-cap: "Five jobs on eight GPUs.  Under both rules the head, B, starts at hour 4."
 #| fig-alt: "Above, a large hatched hole before B.  Below, C and D fill part of it."
-# @title What it draws
+# @title Five jobs on eight GPUs
 fig, axes = plt.subplots(2, 1, figsize=(6.4, 5))
 for ax, policy in zip(axes, (fifo, easy), strict=True):
     sizes = {"A": (5, 4), "B": (6, 3), "C": (2, 3), "D": (1, 6), "E": (2, 2)}
@@ -491,7 +492,8 @@ plt.show()
 # %% [markdown]
 # Three GPUs are free at first, and B is promised hour 4.  All eight are free then, so
 # two are spare.  C ends by hour 4 and may start.  D does not, and takes one of the two
-# spare GPUs.  E would need both, and waits.
+# spare GPUs.  Now no GPU is free, and E waits.  At hour 3 C's two are free.  But E
+# would end at hour 5, and only one GPU is spare by then, so E waits on.
 #
 # > **Theorem · The head's promise.** If no job runs beyond its limit, the head starts
 # > no later than EASY has promised.  For what starts early has left by $t^*$, or takes
@@ -654,7 +656,7 @@ print(f"on 8,000: law {law:.1f}, all done {all_done:.1f}, same loss {same_loss:.
 #| label: fig-policies
 #| fig-cap: "Busy GPUs and mean wait.  Left, lines are the law, open marks 8,000 jobs."
 #| fig-alt: "Left, busy GPUs follow the load until FIFO bends. Right, waits differ."
-# @title What it draws
+# @title Busy GPUs and mean wait
 fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.6))
 x = 100 * np.array(LOADS)
 for policy, color, mark, aside in ((fifo, "C3", "s", -1), (easy, "C2", "o", 1)):
@@ -680,7 +682,8 @@ plt.show()
 # *below the ceiling a policy buys people time; above it, it buys machines.*
 #
 # Who waits, then?  *Shortest first* starts, of all jobs that fit, the one with the
-# lowest limit.  It gets the same traces at 90 %.
+# lowest limit.  It gets the same traces at 90 %.  Call a head *late* if it starts after
+# its promise, and not merely later than under FIFO.
 
 
 # %%
@@ -697,9 +700,8 @@ for column, name in ROWS.items():
     print(f"{name:29} {kept[:, column].mean():5.1f} {mean:+14.1f} ± {half:.1f}")
 
 # %% [markdown]
-# A head is late if it starts after its promise.  EASY keeps every promise, as its
-# theorem says.  Shortest first breaks about a third.  It takes minutes off the mean,
-# and adds hours to the longest wait of a large job.
+# EASY keeps every promise, as its theorem says.  Shortest first breaks about a third.
+# It takes minutes off the mean, and adds hours to the longest wait of a large job.
 #
 # ## Whose turn
 #
@@ -954,11 +956,11 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 #    No: the holder must first write its state and leave.
 #
 #    ```python
-#    print(f"{12 * 64 * 20.4 * minute / day:.1f} GPUs do nothing else")
+#    print(f"{12 * 64 * 20.4 * minute / day:.1f} of the 64 GPUs are lost")
 #    ```
 #
 #    ```text
-#    10.9 GPUs do nothing else
+#    10.9 of the 64 GPUs are lost
 #    ```
 #
 #    </details>

@@ -42,7 +42,9 @@ def failed(nb, lab, only=()):
     if only:
         kept = {c for e in only for c in [e, *exercises(master)[e]]}
         for copy in (nb, master):
-            copy.cells = [c for c in copy.cells if role(c) == "setup" or c.id in kept]
+            copy.cells = [
+                c for c in copy.cells if role(c) in ("setup", "probe") or c.id in kept
+            ]
         return evidence.lost(nb, master)
     outputs = evidence.run(nb, master)
     return {

@@ -7,6 +7,7 @@ import inspect
 import io
 import pkgutil
 
+import matplotlib.pyplot as plt
 import pytest
 
 import mlsyscore.harness
@@ -80,6 +81,8 @@ def earned(source, world):
             exec(compile(source, "<check>", "exec"), dict(world))
     except (Exception, Late, SystemExit):
         return False
+    finally:
+        plt.close("all")
     return True
 
 

@@ -70,6 +70,11 @@ def plain(x: Any, room: Room | None = None, depth: int = 0) -> Any:
     raise TypeError(f"an object of type {type(x).__name__}, which is no plain data")
 
 
+def _simple(x: Any) -> bool:
+    """Say whether x is a number or a word."""
+    return isinstance(x, str) or _number(x) is not None
+
+
 def _number(x: Any) -> Any:
     """Return a number as JSON, whatever its kind; None for what is none."""
     if isinstance(x, int):
@@ -118,8 +123,8 @@ def _block(x: Any, room: Room) -> Any:
     import numpy
 
     x = numpy.asarray(x)
-    if x.dtype.kind == "O" and x.ndim and all(map(_number, x.flat)):
-        room.take(ITEM * x.size)  # numbers of Python's own kinds
+    if x.dtype.kind == "O" and x.ndim and all(map(_simple, x.flat)):
+        room.take(ITEM * x.size)  # Python's own numbers, or a column of words
         return plain(x.tolist(), room, 1)
     return {"array": _array(x, room)}
 
