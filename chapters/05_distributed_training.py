@@ -702,23 +702,20 @@ SIZES = [30, 50, 100, 200, 500]
 
 
 def draw(limit_GB=86.0, rate_Gbps=400.0):
-    nic = rate_Gbps * Gbps
-    _, ax = plt.subplots(figsize=(6.4, 4.4))
+    nic, (_, ax) = rate_Gbps * Gbps, plt.subplots(figsize=(6.4, 4.4))
     looks = (("o-C0", 6), ("s-.C1", 6), ("^:C2", 6), ("D--C3", -14))
     for t, (look, above) in zip((1, 2, 4, 8), looks, strict=True):
         mine = [at for at in ALL if at.t == t]
-        M = [memory(at) / GB for at in mine]
-        T = [plan(at, nic=nic)[0] for at in mine]
-        ax.plot(M, T, look, label=f"t = {t}", mfc="white")
+        dots = [(memory(at) / GB, plan(at, nic=nic)[0]) for at in mine]
+        ax.plot(*zip(*dots, strict=True), look, label=f"t = {t}", mfc="white")
         for i in (0, -1):
-            ax.annotate(mine[i].p, (M[i], T[i]), (0, above), textcoords="offset points")
+            ax.annotate(mine[i].p, dots[i], (0, above), textcoords="offset points")
     ax.axvline(limit_GB, c="0.4", ls="--", lw=1, label="memory of a device")
     best = quickest(fitting(limit_GB * GB), nic=nic)
     ax.plot(memory(best) / GB, plan(best, nic=nic)[0], "k*", ms=13, zorder=3)
     ax.set_title(f"star: fastest that fits, {best.t} x {best.p} x {best.d}")
     ax.set(xlabel="memory that a device needs (GB)", ylabel="step (s)", ylim=0)
     ax.set(xscale="log", xticks=SIZES, xticklabels=SIZES)
-    ax.minorticks_off()
     ax.legend()
     plt.show()
 
