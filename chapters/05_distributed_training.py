@@ -698,13 +698,12 @@ for name, at in (("fastest", quickest(fitting())), ("sends least", least)):
 #| fig-cap: "Layouts of 1,024 devices: each line goes from p = 1 to p = 32."
 #| fig-alt: "All layouts left of 86 GB take about as long; t = p = 1 takes 14 s."
 # @title Layouts of 1,024 devices
-SIZES = [30, 50, 100, 200, 500]
+LOOKS = (1, "o-C0", 6), (2, "s-.C1", 6), (4, "^:C2", 6), (8, "D--C3", -14)
 
 
 def draw(limit_GB=86.0, rate_Gbps=400.0):
     nic, (_, ax) = rate_Gbps * Gbps, plt.subplots(figsize=(6.4, 4.4))
-    looks = (("o-C0", 6), ("s-.C1", 6), ("^:C2", 6), ("D--C3", -14))
-    for t, (look, above) in zip((1, 2, 4, 8), looks, strict=True):
+    for t, look, above in LOOKS:
         mine = [at for at in ALL if at.t == t]
         dots = [(memory(at) / GB, plan(at, nic=nic)[0]) for at in mine]
         ax.plot(*zip(*dots, strict=True), look, label=f"t = {t}", mfc="white")
@@ -715,7 +714,8 @@ def draw(limit_GB=86.0, rate_Gbps=400.0):
     ax.plot(memory(best) / GB, plan(best, nic=nic)[0], "k*", ms=13, zorder=3)
     ax.set_title(f"star: fastest that fits, {best.t} x {best.p} x {best.d}")
     ax.set(xlabel="memory that a device needs (GB)", ylabel="step (s)", ylim=0)
-    ax.set(xscale="log", xticks=SIZES, xticklabels=SIZES)
+    ax.set(xscale="log", xticks=(sizes := [30, 50, 100, 200, 500]), xticklabels=sizes)
+    ax.minorticks_off()
     ax.legend()
     plt.show()
 
