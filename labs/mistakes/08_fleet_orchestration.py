@@ -132,20 +132,10 @@ WRONG = {
             spare -= gpus
     return picks
 """,
-        "those just started never end": START.replace(
+        "those just started do not run": START.replace(
             "        running.append((gpus, now + duration))\n", ""
-        ).replace(
-            "    at = res",
-            "    running.append((sum(queue[k][0] for k in picks), 1e12))\n    at = res",
         )
-        + """
-        late = now + duration > at
-        if gpus <= free and (gpus <= spare or not late):
-            picks.append(j)
-            free -= gpus
-            spare -= gpus * late
-    return picks
-""",
+        + GOES_ON,
         "a reservation for everybody who waits": """
 def startable(now, free, running, queue, backfill):
     running, picks, promised = list(running), [], []
@@ -171,28 +161,24 @@ def startable(now, free, running, queue, backfill):
         + GOES_ON,
         "must end before the reservation": START
         + GOES_ON.replace("duration > at", "duration >= at"),
-        "forgets the clock": START + GOES_ON.replace("now + duration", "duration"),
+        "ends rounded to the hour": START.replace(
+            "list(running), []", "[(g, 3600 * round(e / 3600)) for g, e in running], []"
+        )
+        + GOES_ON,
         "shortest of the later jobs first": START.replace(
             "for j in range(i + 1, len(queue)):",
             "for j in sorted(range(i + 1, len(queue)), key=lambda j: queue[j][1]):",
         )
         + GOES_ON,
-        "always backfills": START.replace("not backfill or ", "") + GOES_ON,
-        "positions in what is left of the queue": START
-        + GOES_ON.replace("picks.append(j)", "picks.append(j - i - 1)"),
+        "one job a call": START
+        + GOES_ON.replace("    return picks", "    return picks[:1]"),
+        "a minute late is in time": START
+        + GOES_ON.replace("duration > at", "duration > at + 60"),
     },
     "drf": {
-        "stops when the poorest does not fit": """
-def drf(capacity, demands):
-    R, d = np.array(capacity, float), np.array(demands, float)
-    tasks, used = [0] * len(d), np.zeros(len(R))
-    while True:
-        i = min(range(len(d)), key=lambda i: tasks[i] * max(d[i] / R))
-        if np.any(used + d[i] > R):
-            return tasks
-        used += d[i]
-        tasks[i] += 1
-""",
+        "shares in whole percent": DRF.replace(
+            "tasks[i] * max(d[i] / R))", "int(100 * tasks[i] * max(d[i] / R)))"
+        ),
         "round robin": """
 def drf(capacity, demands):
     R, d = np.array(capacity, float), np.array(demands, float)
@@ -206,42 +192,19 @@ def drf(capacity, demands):
                 more = True
     return tasks
 """,
-        "equal shares of the first resource": """
-def drf(capacity, demands):
-    R, d = np.array(capacity, float), np.array(demands, float)
-    tasks, used = [0] * len(d), np.zeros(len(R))
-    while True:
-        fits = [i for i in range(len(d)) if np.all(used + d[i] <= R)]
-        if not fits:
-            return tasks
-        i = min(fits, key=lambda i: tasks[i] * d[i][0] / R[0])
-        used += d[i]
-        tasks[i] += 1
-""",
-        "adds the shares up": """
-def drf(capacity, demands):
-    R, d = np.array(capacity, float), np.array(demands, float)
-    tasks, used = [0] * len(d), np.zeros(len(R))
-    while True:
-        fits = [i for i in range(len(d)) if np.all(used + d[i] <= R)]
-        if not fits:
-            return tasks
-        i = min(fits, key=lambda i: tasks[i] * sum(d[i] / R))
-        used += d[i]
-        tasks[i] += 1
-""",
-        "serves the largest dominant share": """
-def drf(capacity, demands):
-    R, d = np.array(capacity, float), np.array(demands, float)
-    tasks, used = [0] * len(d), np.zeros(len(R))
-    while True:
-        fits = [i for i in range(len(d)) if np.all(used + d[i] <= R)]
-        if not fits:
-            return tasks
-        i = max(fits, key=lambda i: tasks[i] * max(d[i] / R))
-        used += d[i]
-        tasks[i] += 1
-""",
+        "among equals who has most tasks": DRF.replace(
+            "tasks[i] * max(d[i] / R))", "(tasks[i] * max(d[i] / R), -tasks[i]))"
+        ),
+        "among equals who has fewest tasks": DRF.replace(
+            "tasks[i] * max(d[i] / R))", "(tasks[i] * max(d[i] / R), tasks[i]))"
+        ),
+        "stops when the poorest does not fit": DRF.replace(
+            "        used += d[i]",
+            "        poorest = min(\n"
+            "            range(len(d)), key=lambda i: tasks[i] * max(d[i] / R))\n"
+            "        if poorest not in fits:\n            return tasks\n"
+            "        used += d[i]",
+        ),
         "amounts instead of shares": """
 def drf(capacity, demands):
     R, d = np.array(capacity, float), np.array(demands, float)
@@ -259,11 +222,15 @@ def drf(capacity, demands):
         ),
         "the last among equals": DRF.replace("min(fits", "min(fits[::-1]"),
         "fits only if some is left over": DRF.replace("d[i] <= R)", "d[i] < R)"),
-        "whole amounts only": DRF.replace("float)", "int)"),
+        "among equals the smaller task": DRF.replace(
+            "tasks[i] * max(d[i] / R))", "(tasks[i] * max(d[i] / R), max(d[i] / R)))"
+        ),
         "shares of what is left": DRF.replace(
             "max(d[i] / R)", "max(d[i] / (R - used))"
         ),
-        "two tenants": DRF.replace("range(len(d))", "range(min(2, len(d)))"),
+        "among equals the larger task": DRF.replace(
+            "tasks[i] * max(d[i] / R))", "(tasks[i] * max(d[i] / R), -max(d[i] / R)))"
+        ),
     },
     "fluid": {
         "all stop when the first resource runs out": """
@@ -289,31 +256,30 @@ def drf_fluid(capacity, demands):
         raise ValueError("nothing")
     return np.full(len(d), 1 / d.sum(axis=0).max())
 """,
-        "whole tasks only": """
-def drf_fluid(capacity, demands):
-    if not all(any(d) for d in demands):
-        raise ValueError("nothing")
-    left, demands = np.array(capacity, float), np.array(demands, float)
-    tasks = [0] * len(demands)
-    while True:
-        fits = [i for i, d in enumerate(demands) if np.all(d <= left)]
-        if not fits:
-            return tasks
-        i = min(fits, key=lambda i: tasks[i] * dominant_share(demands[i], capacity))
-        tasks[i] += 1
-        left -= demands[i]
-""",
-        "everybody gets all that is left": """
-def drf_fluid(capacity, demands):
-    left, x = np.array(capacity, float), []
-    for d in demands:
-        if not any(d):
-            raise ValueError("nothing")
-        n = min(l / a for l, a in zip(left, d) if a > 0)
-        x.append(n)
-        left = left - n * np.array(d)
-    return x
-""",
+        "takes off only the use of who stopped last": FLUID.replace(
+            "        left = [l - step * q for l, q in zip(left, rate)]\n"
+            "        left[r] = 0.0\n"
+            "        going = {i for i in going if demands[i][r] == 0}\n",
+            "        out = {i for i in going if demands[i][r] > 0}\n"
+            "        left = [\n"
+            "            c - sum(x[i] * demands[i][k] for i in out)\n"
+            "            for k, c in enumerate(capacity)\n"
+            "        ]\n"
+            "        going -= out\n"
+            "        level = x[min(out)] * delta[min(out)]\n"
+            "        left = [\n"
+            "            l - level * sum(demands[i][k] / delta[i] for i in going)\n"
+            "            for k, l in enumerate(left)\n"
+            "        ]\n",
+        ),
+        "shares of what is left after each stop": FLUID.replace(
+            "    while going:\n",
+            "    while going:\n"
+            "        delta = [\n"
+            "            max([a / l for a, l in zip(d, left) if l > 0], default=1)\n"
+            "            for d in demands\n"
+            "        ]\n",
+        ),
         "two rounds": FLUID.replace(
             "    while going:\n",
             "    for _ in range(2):\n        if not going:\n            break\n",
@@ -378,21 +344,17 @@ def stuck(free, held, missing):
     return [i for i, n in enumerate(need) if any(a > b for a, b in zip(n, there))]
 """
         + ADMIT,
-        "the first pool only": STUCK.replace(
-            "all(m <= f for m, f in zip(missing[i], free))", "missing[i][0] <= free[0]"
-        )
+        "admits none while one is stuck": STUCK
         + ADMIT.replace(
-            "all(m <= f for m, f in zip(needs, free))", "needs[0] <= free[0]"
+            "    free, chosen",
+            "    if stuck(free, held, missing):\n        return []\n    free, chosen",
         ),
         "goes through the list once": STUCK.replace(
             "                going = True\n", ""
         )
         + ADMIT,
-        "who can start, not who is stuck": STUCK.replace(
-            "    return left",
-            "    return [i for i in range(len(held)) if i not in left]",
-        )
-        + ADMIT,
+        "runs if it misses nothing of the first pool": STUCK
+        + ADMIT.replace("any(needs)", "needs[0] != 0"),
         "only who holds nothing": STUCK
         + ADMIT.replace("if any(needs) and", "if any(needs) and not any(held[i]) and"),
         "who misses least first, and no further": """
@@ -440,12 +402,14 @@ def place(free, rack, g):
                 n[i] += 1
     return n
 """,
-        "places more than are free": """
+        "racks stand one after another in pairs": FILL
+        + """
 def place(free, rack, g):
     if g > sum(free):
         raise ValueError("full")
-    i = max(range(len(free)), key=lambda i: free[i])
-    return [g if k == i else 0 for k in range(len(free))]
+    every = itertools.product(*(range(f + 1) for f in free))
+    fits = [n for n in every if sum(n) == g]
+    return min(fits, key=lambda n: pair_cost(n, [i // 2 for i in range(len(n))]))
 """,
         "tries each rack first, then the emptiest": FILL
         + """
@@ -542,21 +506,12 @@ def place(free, rack, g):
 """,
     },
     "spot": {
-        "half a part lost, to first order": """
-def spot_times(W, n, spot):
-    r, tau = spot["rate"], W / n
-    planned = W + n * spot["write"]
-    billed = planned * (1 + r * (tau / 2 + spot["restart"]))
-    return billed, billed + r * planned * spot["wait"]
-"""
-        + CHOOSE,
+        "5 % after the deadline is in time": TIMES
+        + CHOOSE.replace("if wall <= deadline", "if wall <= 1.05 * deadline"),
         "restarts are free": TIMES.replace('spot["restart"])', "0.0)") + CHOOSE,
-        "waits are billed": """
-def spot_times(W, n, spot):
-    part = segment_time(W / n, spot["write"], 1 / spot["rate"], spot["restart"])
-    wall = n * part * (1 + spot["rate"] * spot["wait"])
-    return wall, wall
-"""
+        "a write cannot be interrupted": TIMES.replace(
+            'spot["write"],', "0.0,"
+        ).replace("    return n", '    part += spot["write"]\n    return n')
         + CHOOSE,
         "interruptions only while work is new": TIMES.replace(
             'n * part * (1 + spot["rate"] * spot["wait"])',
@@ -567,13 +522,12 @@ def spot_times(W, n, spot):
         + CHOOSE.replace("wall <= deadline and ", "").replace(
             "if W <= deadline else None", ""
         ),
-        "n from Young's interval": TIMES
+        "n from Daly's interval": TIMES
         + """
 def choose(W, spot, p_spot, p_od, deadline):
-    tau = (2 * spot["write"] / spot["rate"]) ** 0.5
-    n = max(1, round(W / tau))
+    n = max(1, round(W / daly_interval(spot["write"], 1 / spot["rate"])))
     billed, wall = spot_times(W, n, spot)
-    if wall <= deadline and billed * p_spot < W * p_od:
+    if wall <= deadline and (billed * p_spot < W * p_od or W > deadline):
         return n, billed * p_spot
     if W > deadline:
         raise ValueError("too late")
@@ -594,8 +548,12 @@ def spot_times(W, n, spot):
         "the deadline is for what is billed": TIMES
         + CHOOSE.replace("if wall <= deadline and", "if billed <= deadline and"),
         "at most 100 parts": TIMES + CHOOSE.replace("2001", "101"),
-        "what ends first": TIMES
-        + CHOOSE.replace("billed * p_spot < best[1]", "wall < W"),
+        "on demand where it is nearly as cheap": TIMES
+        + CHOOSE.replace(
+            "    return best",
+            "    if W <= deadline and W * p_od <= 1.01 * best[1]:\n"
+            "        return 0, W * p_od\n    return best",
+        ),
     },
 }
 

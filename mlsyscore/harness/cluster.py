@@ -24,9 +24,14 @@ def reservation(
     """Return the earliest time when so many GPUs are free, if nothing else starts.
 
     now: seconds; free: GPUs; running: (GPUs, latest end in seconds) of each job.
+    ValueError if they are too few for ever.
     """
-    times = [now, *sorted(end for _, end in running)]
-    return next(t for t in times if free + sum(g for g, e in running if e <= t) >= gpus)
+    for t in [now, *sorted(end for _, end in running)]:
+        if free + sum(g for g, end in running if end <= t) >= gpus:
+            return t
+    text = f"{gpus} GPUs never come free: {free} are, and the jobs in running hold "
+    text += f"{sum(g for g, _ in running)}; is a job that has just started among them?"
+    raise ValueError(text)
 
 
 def must_start(

@@ -33,6 +33,11 @@ def test_a_reservation_by_hand():
     ]
 
 
+def test_a_reservation_that_never_comes_is_said():
+    with pytest.raises(ValueError, match=r"11 GPUs never come free: 3 are, .* hold 7"):
+        cluster.reservation(1.0, 3, [(5, 10.0), (2, 4.0)], 11)
+
+
 @pytest.mark.parametrize(
     ("policy", "said"),
     [

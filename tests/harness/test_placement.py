@@ -40,7 +40,7 @@ def test_the_least_cost_of_small_fleets_is_the_least_of_all():
 
 
 @pytest.mark.parametrize(("case", "least"), LEAST.items())
-def test_the_numbers_that_lab_8_was_given(case, least):
+def test_the_least_costs_of_some_fleets(case, least):
     free, rack = placement.fleet_of(case[0])
     assert least_cost(free, rack, case[1]) == pytest.approx(least)
     first = placement.placed(
