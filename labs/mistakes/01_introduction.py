@@ -10,14 +10,14 @@ def fleet_step(N, T_compute, n, link, delay, hide):
     T_overlap = min(hide * T_compute / N, T_comm)
     return T_compute / N + T_comm - T_overlap
 """,
-        "lets each delay wait for the one before": """
+        "whole bytes, the last one is filled": """
 def fleet_step(N, T_compute, n, link, delay, hide):
     if N < 1 or not 0 <= hide <= 1:
         raise ValueError("no such fleet")
-    T_comm = ring_allreduce(n, N, link)
-    T_sync = (N - 1) * delay
+    T_comm = 2 * (N - 1) * link.time(math.ceil(n / N))
+    T_sync = delay * sum(1 / i for i in range(2, N + 1))
     T_overlap = min(hide * T_compute / N, T_comm + T_sync)
-    return step_time(T_compute, N, T_comm, T_sync, T_overlap)
+    return T_compute / N + T_comm + T_sync - T_overlap
 """,
         "hides more than there is": """
 def fleet_step(N, T_compute, n, link, delay, hide):
@@ -88,24 +88,24 @@ def fleet_step(N, T_compute, n, link, delay, hide):
     T_overlap = min(hide * T_compute, T_compute / N, T_comm + T_sync)
     return T_compute / N + T_comm + T_sync - T_overlap
 """,
-        "whole seconds for each machine": """
+        "whole bytes, the rest is dropped": """
 def fleet_step(N, T_compute, n, link, delay, hide):
     if N < 1 or not 0 <= hide <= 1:
         raise ValueError("no such fleet")
-    T_comm = ring_allreduce(n, N, link)
+    T_comm = 2 * (N - 1) * link.time(n // N)
     T_sync = delay * sum(1 / i for i in range(2, N + 1))
     T_overlap = min(hide * T_compute / N, T_comm + T_sync)
-    return T_compute // N + T_comm + T_sync - T_overlap
+    return T_compute / N + T_comm + T_sync - T_overlap
 """,
         "the logarithm where the fleet is large": """
 def fleet_step(N, T_compute, n, link, delay, hide):
     if N < 1 or not 0 <= hide <= 1:
         raise ValueError("no such fleet")
     T_comm = ring_allreduce(n, N, link)
-    if N > 4:
-        T_sync = delay * (math.log(N) + 0.5772 + 1 / (2 * N) - 1)
-    else:
+    if N < 50:
         T_sync = delay * sum(1 / i for i in range(2, N + 1))
+    else:
+        T_sync = delay * (math.log(N) + 0.57722 - 1)
     T_overlap = min(hide * T_compute / N, T_comm + T_sync)
     return T_compute / N + T_comm + T_sync - T_overlap
 """,
@@ -170,12 +170,13 @@ def binds(work, T_comm, T_sync, T_overlap):
     name = max(parts, key=parts.get)
     return name, parts[name] / sum(parts.values())
 """,
-        "per cent": """
+        "asks how much of the sending is covered": """
 def binds(work, T_comm, T_sync, T_overlap):
-    parts = {"compute": work, "communication": max(T_comm - T_overlap, 0)}
+    covered = min(T_overlap / T_comm, 1)
+    parts = {"compute": work, "communication": T_comm * (1 - covered)}
     parts["coordination"] = T_sync - max(T_overlap - T_comm, 0)
     name = max(parts, key=parts.get)
-    return name, round(100 * parts[name] / sum(parts.values()))
+    return name, parts[name] / sum(parts.values())
 """,
         "says both names in a tie": """
 def binds(work, T_comm, T_sync, T_overlap):
@@ -183,6 +184,23 @@ def binds(work, T_comm, T_sync, T_overlap):
     parts["coordination"] = T_sync - max(T_overlap - T_comm, 0)
     names = [name for name in parts if parts[name] == max(parts.values())]
     return " and ".join(names), max(parts.values()) / sum(parts.values())
+""",
+        "nothing covers a wait where nothing is sent": """
+def binds(work, T_comm, T_sync, T_overlap):
+    parts = {"compute": work, "communication": max(T_comm - T_overlap, 0)}
+    left = max(T_overlap - T_comm, 0) if T_comm > 0 else 0
+    parts["coordination"] = T_sync - left
+    name = max(parts, key=parts.get)
+    return name, parts[name] / sum(parts.values())
+""",
+        "no overlap where nobody is late": """
+def binds(work, T_comm, T_sync, T_overlap):
+    if T_sync == 0:
+        T_overlap = 0
+    parts = {"compute": work, "communication": max(T_comm - T_overlap, 0)}
+    parts["coordination"] = T_sync - max(T_overlap - T_comm, 0)
+    name = max(parts, key=parts.get)
+    return name, parts[name] / sum(parts.values())
 """,
     },
     "fastest": {
@@ -315,37 +333,41 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
         raise ValueError("none")
     return min(runs)[::-1]
 """,
-        "MTBF of one machine": """
+        "late by a twentieth is in time": """
 def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
     runs = []
     for N in sizes:
-        T = steps * step(N) / (1 - lost / mtbf)
-        if T <= deadline:
-            runs.append((price * N * T, N))
+        if lost * N < mtbf:
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            if T <= 1.05 * deadline:
+                runs.append((price * N * T, N))
     if not runs:
         raise ValueError("none")
     return min(runs)[::-1]
 """,
-        "the fastest that is in time": """
+        "one machine is no fleet": """
+def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
+    runs = []
+    for N in sizes:
+        if 1 < N < mtbf / max(lost, 1e-9):
+            T = steps * step(N) / (1 - lost * N / mtbf)
+            if T <= deadline:
+                runs.append((price * N * T, N))
+    if not runs:
+        raise ValueError("none")
+    return min(runs)[::-1]
+""",
+        "one machine alone never fails": """
 def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
     runs = []
     for N in sizes:
         if lost * N < mtbf:
-            T = steps * step(N) / (1 - lost * N / mtbf)
+            T = steps * step(N) / (1 - lost * N / mtbf * (N > 1))
             if T <= deadline:
-                runs.append((T, N, price * N * T))
+                runs.append((price * N * T, N))
     if not runs:
         raise ValueError("none")
-    return min(runs)[1:]
-""",
-        "the smallest that is in time": """
-def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
-    for N in sorted(sizes):
-        if lost * N < mtbf:
-            T = steps * step(N) / (1 - lost * N / mtbf)
-            if T <= deadline:
-                return N, price * N * T
-    raise ValueError("none")
+    return min(runs)[::-1]
 """,
         "takes a run that never ends for a short one": """
 def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
@@ -387,26 +409,26 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
         raise ValueError("none")
     return min(runs)[::-1]
 """,
-        "nothing where no fleet is in time": """
+        "asks how many losses fit between failures": """
 def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
     runs = []
     for N in sizes:
-        if lost * N < mtbf:
+        if mtbf / N / lost > 1:
             T = steps * step(N) / (1 - lost * N / mtbf)
             if T <= deadline:
                 runs.append((price * N * T, N))
     if not runs:
-        return None
+        raise ValueError("none")
     return min(runs)[::-1]
 """,
-        "pays for one machine": """
+        "a run that never ends is in time for ever": """
 def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
     runs = []
     for N in sizes:
-        if lost * N < mtbf:
-            T = steps * step(N) / (1 - lost * N / mtbf)
-            if T <= deadline:
-                runs.append((price * T, N))
+        kept = 1 - lost * N / mtbf
+        T = steps * step(N) / kept if kept > 0 else math.inf
+        if T <= deadline:
+            runs.append((price * N * T, N))
     if not runs:
         raise ValueError("none")
     return min(runs)[::-1]
@@ -450,9 +472,12 @@ def first_failures(N, mtbf, shape, runs, rng):
 def first_failures(N, mtbf, shape, runs, rng):
     return mtbf * rng.weibull(shape, (runs, N)).min(axis=1)
 """,
-        "every life is exponential": """
+        "MTBF/N above a hundred machines": """
 def first_failures(N, mtbf, shape, runs, rng):
-    return rng.exponential(mtbf, (runs, N)).min(axis=1)
+    if N > 100:
+        return rng.exponential(mtbf / N, runs)
+    scale = mtbf / math.gamma(1 + 1 / shape)
+    return scale * rng.weibull(shape, (runs, N)).min(axis=1)
 """,
         "a generator of its own": """
 def first_failures(N, mtbf, shape, runs, rng):
@@ -478,10 +503,11 @@ def first_failures(N, mtbf, shape, runs, rng):
     u = np.concatenate([u, 1 - u + 1e-12])[:runs]
     return scale * (-np.log(u) / N) ** (1 / shape)
 """,
-        "sorts the runs": """
+        "in proportion, from a hundred machines on": """
 def first_failures(N, mtbf, shape, runs, rng):
     scale = mtbf / math.gamma(1 + 1 / shape)
-    return np.sort(scale * rng.weibull(shape, (runs, N)).min(axis=1))
+    first = scale * rng.weibull(shape, (runs, min(N, 100))).min(axis=1)
+    return first * min(N, 100) / N
 """,
         "the next run keeps all machines but one": """
 def first_failures(N, mtbf, shape, runs, rng):
@@ -649,11 +675,23 @@ def fit_terms(N, T):
     A[:, 3] += 1
     return nnls(A / T[:, None], np.ones(len(T)))[0]
 """,
-        "tidies the times to be above 0": """
+        "a share of the law, not of the timing": """
 def fit_terms(N, T):
+    from scipy.optimize import least_squares
+
     A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
-    x = np.linalg.lstsq(A / T[:, None], np.ones(len(T)), rcond=None)[0]
-    return np.abs(x)
+    size = 1 / np.linalg.norm(A / T[:, None], axis=0)
+    missed = lambda x: T / (A @ (size * x)) - 1
+    return size * least_squares(missed, np.full(4, 0.5), bounds=(0, np.inf)).x
+""",
+        "least squares of logarithms": """
+def fit_terms(N, T):
+    from scipy.optimize import least_squares
+
+    A = np.column_stack([timings.law_at(unit, N) for unit in np.eye(4)])
+    size = 1 / np.linalg.norm(A / T[:, None], axis=0)
+    missed = lambda x: np.log(A @ (size * x) / T)
+    return size * least_squares(missed, np.full(4, 0.5), bounds=(0, np.inf)).x
 """,
     },
 }
@@ -784,24 +822,16 @@ def fastest(step, most):
             low = a
     return float(min(range(low, high + 1), key=step))
 """,
-        "recursion with a memory": """
+        "numpy's integers": """
 def fastest(step, most):
-    seen = {}
-
-    def time(N):
-        if N not in seen:
-            seen[N] = step(N)
-        return seen[N]
-
-    def search(low, high):
-        if high - low < 2:
-            return low if time(low) <= time(high) else high
+    low, high = np.int64(1), np.int64(most)
+    while low < high:
         middle = (low + high) // 2
-        if time(middle) < time(middle - 1):
-            return search(middle, high)
-        return search(low, middle)
-
-    return search(1, most)
+        if step(middle) > step(middle + 1):
+            low = middle + 1
+        else:
+            high = middle
+    return low
 """,
         "doubles, and then steps back by halves": """
 import functools
@@ -810,7 +840,10 @@ import functools
 def fastest(step, most):
     @functools.cache
     def time(N):
-        return step(N) if N <= most else math.inf
+        try:
+            return step(N)
+        except LookupError:
+            return math.inf
 
     N, stride = 1, 1 << most.bit_length()
     while stride:
@@ -850,7 +883,8 @@ def cheapest(step, sizes, steps, mtbf, lost, deadline, price):
         failures = lost / system_mtbf(mtbf, N)
         return np.inf if failures >= 1 else steps * step(N) / (1 - failures)
 
-    cost = {N: price * N * wall(N) for N in sizes if wall(N) <= deadline}
+    times = {N: wall(N) for N in sizes}
+    cost = {N: price * N * T for N, T in times.items() if T <= min(deadline, 1e99)}
     N = min(cost, key=cost.get)
     return [np.int64(N), np.float64(cost[N])]
 """,

@@ -122,6 +122,7 @@ class Member(Port):
 
 def sort(t: Any) -> str:
     """Say what all_reduce needs to be the same on every rank."""
+    t = t.item() if isinstance(t, np.generic) else t  # as it is sent
     kind = f"{type(t).__module__.split('.')[0]}.{type(t).__name__}"
     if not hasattr(t, "shape"):
         return f"of {kind}"

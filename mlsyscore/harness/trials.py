@@ -3,9 +3,8 @@
 import math
 import threading
 from collections.abc import Callable, Container, Mapping
+from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from ..checks import close, number
 from ..units import Seconds
@@ -25,17 +24,19 @@ class Trials:
     ) -> None:
         self._law, self._sizes, self._allowed, self._calls = law, sizes, allowed, 0
 
-    def __call__(self, N: int) -> Seconds:
+    def __call__(self, N: Any) -> Seconds:
         """Return the seconds of a step on N machines; LookupError for no such fleet."""
         with _LOCK:
             self._calls += 1
             if self._calls > self._allowed:
                 raise RuntimeError(f"more than {self._allowed} calls of step")
-        if not isinstance(N, int | float | np.integer | np.floating):
+        n = N.item() if getattr(N, "ndim", None) == 0 else N  # numpy's, torch's
+        if not isinstance(n, int | float | Fraction):
             raise TypeError(f"a number of machines is expected, not {N!r:.60}")
-        if N not in self._sizes:
+        # A range looks for an int at once, and for any other number one by one.
+        if n % 1 != 0 or int(n) not in self._sizes:
             raise LookupError(f"there is no fleet of {N!r:.60}")
-        return float(self._law(int(N)))
+        return float(self._law(int(n)))
 
 
 def trials_of(table: Mapping[int, Seconds]) -> Trials:
@@ -76,12 +77,16 @@ def bought(
 
 
 def verdict(
-    name: str, got: Any, want: str, share: float, slips: Mapping[float, str] = {}
+    name: str, got: Any, want: str, share: float, slips: Mapping[Any, str] = {}
 ) -> None:
-    """AssertionError unless got is the pair of what binds and its share of the step."""
+    """AssertionError unless got is the pair of what binds and its share of the step.
+
+    slips: ratio of a share to the one expected, or the wrong name -> why one says so
+    """
     said, part = values(f"{name}, (name, share)", got, 2)
     says = f"{name}: you say {said!r:.40}; {want!r} is expected"
     assert isinstance(said, str), says
-    assert said == want, says
-    slips = {100: "a share is expected, not per cent"} | dict(slips)
+    assert said == want, f"{says}.  {slips[said]}?" if said in slips else says
+    ratios = {x: slip for x, slip in slips.items() if not isinstance(x, str)}
+    slips = {100: "a share is expected, not per cent"} | ratios
     close(f"{name}, {want}", part, share, "of the step", slips)

@@ -47,6 +47,17 @@ def test_reduce_takes_tensors_of_any_shape_and_numbers():
     assert ring_sum([x, x, x]).tolist() == (3 * x).tolist()
 
 
+def test_a_number_of_numpys_is_a_number():
+    """One rank counts in python, another in numpy: both are sent as one kind."""
+
+    def rank(port):
+        kinds = [int, float] if port._rank else [np.int64, np.float64]
+        got = [port.all_reduce(kind(port._rank + 2)) for kind in kinds]
+        return [*got, port.broadcast(port._rank, np.int64(1))]
+
+    assert each(Group(2), rank, rank) == [[5, 5, 1]] * 2
+
+
 def test_broadcast_gives_what_its_source_gave():
     ranks = [lambda p: p.broadcast(np.ones(2) if p._rank == 1 else None, 1)] * 3
     assert [x.tolist() for x in each(Group(3), *ranks)] == [[1, 1]] * 3
