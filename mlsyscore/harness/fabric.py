@@ -30,35 +30,48 @@ def pod_of(name: str, k: int) -> int:
     return int(name[1:]) // (k**2 // 4 if name[0] == "h" else k // 2)
 
 
-def tiers(k: int, table: Mapping[str, list[str]]) -> None:
-    """AssertionError unless a table has the names and cables of a k-port fat-tree."""
-    plan = {"h": k**3 / 4, "e": k**2 / 2, "a": k**2 / 2, "c": k**2 / 4}
+def tiers(k: int, pods: int, table: Mapping[str, list[str]]) -> None:
+    """AssertionError unless a table has a fat-tree's names and number of cables.
+
+    k: ports of a switch, even; pods: how many, even, a divisor of k
+    """
+    name, half = f"{k} ports, {pods} pods", k // 2
+    plan = {"h": pods * half**2, "e": pods * half, "a": pods * half}
+    plan["c"] = pods * half // 2
     for tier, want in plan.items():
         got = {x for x in table if x[0] == tier}
-        slips = {k / 2: "half of a switch's ports go up, half go down"}
-        slips |= {2 / k: "k^2/2 hosts are those of two tiers"} if tier == "h" else {}
-        close(f"{k} ports: names with {tier}", len(got), want, "", slips)
+        slips = {float(half): "half of a switch's ports go up, half go down"}
+        if tier == "h":
+            slips |= {2 / k: "k^2/2 hosts are those of two tiers"}
+        if pods < k:
+            whole = "k pods have so many core switches" if tier == "c" else "k pods"
+            slips |= {k / pods: whole}
+        close(f"{name}: names with {tier}", len(got), want, "", slips)
         names = {f"{tier}{i}" for i in range(len(got))}
-        assert got == names, f"{k} ports: {tier}0, {tier}1, ... leave no number out"
-    close(f"{k} ports: cables", sum(map(len, table.values())) / 2, 3 * k**3 / 4)
+        assert got == names, f"{name}: {tier}0, {tier}1, ... leave no number out"
+    count = sum(map(len, table.values())) / 2
+    close(f"{name}: cables", count, 3 * pods * half**2)
 
 
-def wired(k: int, table: Mapping[str, list[str]]) -> None:
-    """AssertionError unless each cable of a k-port fat-tree leads where it must."""
+def wired(k: int, pods: int, table: Mapping[str, list[str]]) -> None:
+    """AssertionError unless each cable of a fat-tree leads where it must."""
     plan = {"h": {"e": 1}, "e": {"h": k // 2, "a": k // 2}}
     plan |= {"a": {"e": k // 2, "c": k // 2}, "c": {"a": k}}
-    assert table, f"{k} ports: there are no cables"
+    name, times = f"{k} ports, {pods} pods", k // pods
+    assert table, f"{name}: there are no cables"
     for x, near in table.items():
         has = dict(Counter(y[0] for y in near))
-        assert has == plan[x[0]], f"{k} ports: {x} has {has}, expected {plan[x[0]]}"
-        assert len(set(near)) == len(near), f"{k} ports: {x} has a cable twice"
+        assert has == plan[x[0]], f"{name}: {x} has {has}, expected {plan[x[0]]}"
+        assert len(set(near)) == len(near), f"{name}: {x} has a cable twice"
         if x[0] == "h":
             edge = f"e{int(x[1:]) // (k // 2)}"
-            assert near == [edge], f"{k} ports: {x} is below {near[0]}, not {edge}"
-        pods = sorted(pod_of(y, k) for y in near if y[0] != "c")
-        want = list(range(k)) if x[0] == "c" else [pod_of(x, k)] * len(pods)
-        once = "; a core switch reaches every pod once" * (x[0] == "c")
-        assert pods == want, f"{k} ports: {x} reaches pods {pods}, not {want}{once}"
+            assert near == [edge], f"{name}: {x} is below {near[0]}, not {edge}"
+        reached = sorted(pod_of(y, k) for y in near if y[0] != "c")
+        core = sorted(list(range(pods)) * times)
+        want = core if x[0] == "c" else [pod_of(x, k)] * len(reached)
+        often = "once" if times == 1 else f"{times} times"
+        why = f"; a core switch reaches every pod {often}" * (x[0] == "c")
+        assert reached == want, f"{name}: {x} reaches pods {reached}, not {want}{why}"
 
 
 def parting(

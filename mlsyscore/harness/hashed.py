@@ -1,7 +1,7 @@
 """Loads of hashed flows over many seeds: does an answer draw as it says?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,11 @@ def scattered(
     Two-sided: runs that agree better than chance has it are no independent draws.
     """
     count, (load, said) = len(runs), np.mean(runs, axis=0)
+    got = len(set(runs))
+    assert got >= count - 5, (
+        f"{name}: {count} seeds give {got} answer{'s' * (got > 1)}.  Does the whole "
+        "seed reach the generator, and does every flow of every trial draw its path?"
+    )
     assert abs(load - mean) < 6 * true / math.sqrt(count) + 1e-4, (
         f"{name}: the mean over {count} seeds is {load:.4g}, which is not it.  Does "
         "every flow take its own path, of all paths, and do its bytes go there?"
@@ -41,7 +46,28 @@ def scattered(
         f"{name}: {trials} trials have no standard error of {said:.4f}; it is the "
         "deviation of one trial over the square root of the trials"
     )
-    assert len(set(runs)) >= count - 5, (
-        f"{name}: {count} seeds give {len(set(runs))} answers.  Does the whole seed "
-        "reach the generator, and does every flow draw its path?"
+
+
+def unlike(name: str, runs: Sequence[tuple[float, float]]) -> None:
+    """AssertionError if (load, error) of seeds in a row tell of draws that they share.
+
+    Loads of their own differ by their error times the square root of two.  Those that
+    share most draws differ by half of that or less.
+    """
+    load, said = np.array(runs).T
+    share = np.mean(np.diff(load) ** 2) / (2 * np.mean(said**2))
+    assert share > 0.25, (
+        f"{name}: from one seed to the next the load changes {math.sqrt(share):.2g} "
+        "times as much as your error lets expect.  Do neighbouring seeds share draws?"
     )
+
+
+def distinct(name: str, runs: Mapping[int, tuple[float, float]]) -> None:
+    """AssertionError if two seeds, the keys, have one answer."""
+    seen: dict[tuple[float, float], int] = {}
+    for seed, run in runs.items():
+        other = seen.setdefault(run, seed)
+        assert other == seed, (
+            f"{name}: the seeds {other} and {seed} give one answer.  Does the whole "
+            "seed reach the generator?"
+        )

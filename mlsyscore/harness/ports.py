@@ -30,9 +30,9 @@ def ran(
     )
     text = f"{name}: you have {says}; {wanted} is expected.  {why}".rstrip()
     assert lost == want[0], text
-    for what, got, due, unit in (
-        ("peak", peak, want[1], "packets"),
-        ("busy", busy, want[2], "slots"),
+    for what, of, got, due in (
+        ("peak", "packets at the peak", peak, want[1]),
+        ("busy", "slots busy", busy, want[2]),
     ):
         hints = {x / due: hint for x, hint in slips.get(what, {}).items() if x and due}
-        close(f"{name}, {what}", got, due, unit, hints)
+        close(f"{name}, {of}", got, due, "", hints)

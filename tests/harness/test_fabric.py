@@ -34,35 +34,49 @@ def test_what_is_no_cable_is_told(cables):
 
 
 def test_a_tree_passes_and_every_other_one_is_told():
-    tiers(4, cabled(FOUR))
-    wired(4, cabled(FOUR))
+    tiers(4, 4, cabled(FOUR))
+    wired(4, 4, cabled(FOUR))
     lost = [pair for pair in FOUR if "c3" not in pair]
     with pytest.raises(AssertionError, match="names with c: you have 3; 4 is expected"):
-        tiers(4, cabled(lost))
+        tiers(4, 4, cabled(lost))
     later = [tuple(f"{x[0]}{int(x[1:]) + 1}" for x in pair) for pair in FOUR]
     with pytest.raises(AssertionError, match="leave no number out"):
-        tiers(4, cabled(later))
+        tiers(4, 4, cabled(later))
     with pytest.raises(AssertionError, match="cables: you have 49; 48 is expected"):
-        tiers(4, cabled([*FOUR, ("a0", "c0")]))
+        tiers(4, 4, cabled([*FOUR, ("a0", "c0")]))
     with pytest.raises(AssertionError, match="there are no cables"):
-        wired(4, {})
+        wired(4, 4, {})
     for one, other, says in (
         (("h2", "e1"), ("h2", "e0"), "e0 has"),
         (("a0", "c1"), ("a0", "c0"), "a0 has a cable twice"),
     ):
         with pytest.raises(AssertionError, match=says):
-            wired(4, cabled([other if pair == one else pair for pair in FOUR]))
+            wired(4, 4, cabled([other if pair == one else pair for pair in FOUR]))
     swapped = {"h1": "h2", "h2": "h1"}
     wrong = [tuple(swapped.get(x, x) for x in pair) for pair in FOUR]
     with pytest.raises(AssertionError, match="h2 is below e0, not e1"):
-        wired(4, cabled(wrong))
+        wired(4, 4, cabled(wrong))
     swapped = {("a2", "c0"): ("a2", "c2"), ("a3", "c2"): ("a3", "c0")}
     wrong = [swapped.get(pair, pair) for pair in FOUR]
-    wired(4, cabled(wrong))  # another wiring that is right
+    wired(4, 4, cabled(wrong))  # another wiring that is right
     swapped = {("a1", "c2"): ("a1", "c0"), ("a2", "c0"): ("a2", "c2")}
     wrong = [swapped.get(pair, pair) for pair in FOUR]
     with pytest.raises(AssertionError, match=r"c[02] reaches pods .* every pod once"):
-        wired(4, cabled(wrong))
+        wired(4, 4, cabled(wrong))
+
+
+def test_a_tree_of_fewer_pods_has_fewer_core_switches():
+    two = [pair for pair in FOUR if pair in FOUR[:8] + FOUR[16:24]]
+    two += [(f"a{a}", f"c{c}") for a in range(4) for c in (0, 1)]
+    tiers(4, 2, cabled(two))
+    wired(4, 2, cabled(two))
+    whole = [*two[:-8], *FOUR[32:40]]  # as the whole tree has it
+    with pytest.raises(AssertionError, match="k pods have so many core switches"):
+        tiers(4, 2, cabled(whole))
+    with pytest.raises(AssertionError, match=r"c0 has {'a': 2}, expected {'a': 4}"):
+        wired(4, 2, cabled(whole))
+    with pytest.raises(AssertionError, match="ratio is 2: k pods"):
+        tiers(4, 2, cabled(FOUR))
 
 
 def test_cables_that_part_are_counted():

@@ -24,9 +24,9 @@ def test_a_run_that_differs_is_told_and_why():
             r"run: you have a loss in slot 1; no loss is expected\.  too soon",
         ),
         ((2, 3, 12), r"a loss in slot 2; no loss is expected\.$"),
-        ((None, 2, 12), r"run, peak: you have 2 packets; 3 .*late"),
-        ((None, 3, 4), r"run, busy: you have 4 slots; 12 .*once"),
-        ((None, 0, 12), r"run, peak: you have 0 packets; 3 packets is expected\.$"),
+        ((None, 2, 12), r"run, packets at the peak: you have 2; 3 .*late"),
+        ((None, 3, 4), r"run, slots busy: you have 4; 12 .*once"),
+        ((None, 0, 12), r"run, packets at the peak: you have 0; 3 is expected\.$"),
     ):
         with pytest.raises(AssertionError, match=says):
             ran("run", answer, (None, 3, 12), slips)
