@@ -45,7 +45,7 @@ from mlsyscore.units import ms
 plt.style.use("mlsyscore.figures")
 
 # %% [markdown]
-# ## 1. Several readers, one accelerator (9 points, 20 minutes)
+# ## 1. Several readers, one accelerator (9 points, 15 minutes)
 #
 # The chapter's clock has one reader and equal computes.  Here batch `i` takes
 # `reads[i]` seconds to read and `computes[i]` seconds to compute, and `readers` readers
@@ -70,7 +70,7 @@ def timeline(reads, computes, depth, readers):
     """Return (begun, taken): two lists of seconds, one value for each batch.
 
     begun[i]: when the read of batch i begins; taken[i]: when the accelerator takes it
-    reads, computes: lists of equal length, seconds above 0; one batch or more
+    reads, computes: two lists or two tuples, seconds above 0; one batch or more
     depth, readers: 1 or more
     """
     ### BEGIN SOLUTION
@@ -87,9 +87,9 @@ def timeline(reads, computes, depth, readers):
     ### END SOLUTION
 
 
-# %% check="timeline-six" points=3
+# %% check="timeline-six" points=3 hidden="other batches, places and readers"
 # Six batches, two readers, three places.  Draw the lines of time before you look.
-reads, computes = [4.0, 1.0, 1.0, 9.0, 2.0, 3.0], [2.0, 2.0, 1.0, 2.0, 2.0, 2.0]
+reads, computes = [4.0, 1.0, 1.0, 9.0, 2.0, 3.0], [2.0, 3.0, 1.0, 2.0, 4.0, 2.0]
 label = f"reads {reads}, computes {computes}, 3 places, 2 readers"
 answer = timeline(reads, computes, 3, 2)
 begun, taken = schedules.times(label, answer, "begun taken", 6)
@@ -98,12 +98,27 @@ slips |= {(2, 4.0): "Does a reader wait for its turn, though another is free"}
 slips |= {(3, 2.0): "Three places: three reads have begun, and none was taken"}
 slips |= {(3, 6.0): "A place is free when its batch is taken, not when it is computed"}
 slips |= {(4, 4.0): "A place is free when its batch is taken, not when it is read"}
-schedules.agree(label, "begun", begun, [0, 0, 1, 4, 6, 8], slips)
+schedules.agree(label, "begun", begun, [0, 0, 1, 4, 6, 9], slips)
 slips = {(0, 1.0): "In order: batch 0 comes first, though batch 1 is read before it"}
 slips |= {(1, 4.0): "The accelerator computes one batch at a time"}
-schedules.agree(label, "taken", taken, [4, 6, 8, 13, 15, 17], slips)
+schedules.agree(label, "taken", taken, [4, 6, 9, 13, 15, 19], slips)
+### BEGIN HIDDEN TESTS
+others = [
+    ((3, 5, 1, 1, 6, 2, 2), (1, 4, 2, 1, 3, 1, 2), 2, 3),
+    ((2, 2, 7, 1, 1, 4, 3), (3, 1, 1, 5, 2, 2, 1), 4, 2),
+    ((5, 1, 1, 1, 4, 1), (1, 3, 1, 2, 1, 3), 1, 2),
+]
+due = [([0, 0, 3, 5, 9, 11, 15], [3, 5, 9, 11, 15, 18, 19])]
+due += [([0, 0, 2, 2, 3, 5, 9], [2, 5, 9, 10, 15, 17, 19])]
+due += [([0, 5, 6, 9, 10, 14], [5, 6, 9, 10, 14, 15])]
+for case, wanted in zip(others, due, strict=True):
+    answer = timeline(*case)
+    both = schedules.times("other batches", answer, "begun taken", len(case[0]))
+    schedules.agree("other batches", "begun", both[0], wanted[0])
+    schedules.agree("other batches", "taken", both[1], wanted[1])
+### END HIDDEN TESTS
 
-# %% check="timeline-places" points=2
+# %% check="timeline-places" points=2 hidden="other reads, places and readers"
 # Equal reads of 500 ms, computes of 200 ms, four readers.  Four readers could feed a
 # batch every 125 ms.  One place lets one of them work, two places let two.
 pattern = {1: [0.5, 1.0, 1.5, 2.0, 2.5, 3.0], 2: [0.5, 0.7, 1.0, 1.2, 1.5, 1.7]}
@@ -116,6 +131,15 @@ for depth, want in pattern.items():
     slips |= {(1, 0.7): "The readers share one place"} if depth == 1 else {}
     slips |= {(2, 0.9): "The readers share two places"} if depth == 2 else {}
     schedules.agree(label, "taken", taken, want, slips)
+### BEGIN HIDDEN TESTS
+table = {1: [0.6, 1.2, 1.8, 2.4, 3.0, 3.6, 4.2], 2: [0.6, 0.7, 1.2, 1.3, 1.8, 1.9, 2.4]}
+table |= {3: [0.6, 0.7, 0.8, 1.2, 1.3, 1.4, 1.8], 5: [0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.3]}
+for depth in (1, 2, 3, 5):
+    for readers in (2, 3, 5):
+        answer = timeline((0.6,) * 7, (0.1,) * 7, depth, readers)
+        _, taken = schedules.times("equal reads", answer, "begun taken", 7)
+        schedules.agree("equal reads", "taken", taken, table[min(depth, readers)])
+### END HIDDEN TESTS
 
 # %% check="timeline-vary" points=4 hidden="reads and computes that vary, any depth"
 # One batch: nothing hides its read.
@@ -153,8 +177,8 @@ for k in range(40):
     n, depth = int(rng.integers(1, 40)), int(rng.choice([1, 1, 2, 3, 5, 7, 50]))
     readers = int(rng.choice([1, 2, 3, 5, 9]))
     spread = 0.3 if k % 2 else 1.2
-    reads = (readers * rng.lognormal(0, spread, n)).tolist()
-    computes = rng.uniform(0.5, 3, n).tolist()
+    reads = tuple((readers * rng.lognormal(0, spread, n)).tolist())
+    computes = tuple(rng.uniform(0.5, 3, n).tolist())
     answer = timeline(reads, computes, depth, readers)
     due = jumps(reads, computes, depth, readers)
     both = schedules.times("it varies", answer, "begun taken", n)
@@ -168,7 +192,7 @@ for k in range(40):
 # and what a third?  How few readers and places keep the accelerator busy for 97 %?
 
 # %% explore
-reads, computes = [4.0, 1.0, 1.0, 9.0, 2.0, 3.0], [2.0, 2.0, 1.0, 2.0, 2.0, 2.0]
+reads, computes = [4.0, 1.0, 1.0, 9.0, 2.0, 3.0], [2.0, 3.0, 1.0, 2.0, 4.0, 2.0]
 schedules.drawn(reads, computes, *timeline(reads, computes, 3, 2))
 plt.show()
 reads = (320 * ms * np.random.default_rng(4).exponential(size=2000)).tolist()
@@ -185,22 +209,25 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# ## 2. A loader that reads ahead (11 points, 35 minutes)
+# ## 2. A loader that reads ahead (11 points, 40 minutes)
 #
 # Write a generator.  A thread reads `source` while the consumer works; the generator
 # hands over what was read.
 #
 # - **Order.** The items arrive in the order of the source, each once.  An item may be
-#   anything, `None` or an exception included.  One read at a time.
+#   anything: `None`, any text, an exception, or one that equals whatever it is compared
+#   with.  One read at a time.
 # - **Bounded.** At most `depth` items have been asked for and not yet handed over.
 #   An item that is being read counts.  So a read takes its place before it begins, as
-#   in exercise 1.  While the consumer is busy the buffer fills to `depth`.
+#   in exercise 1.  The place is free again just before your `yield`, not after it:
+#   while the consumer is busy with one item, `depth` more are read.
 # - **Errors.** When the source raises, the consumer first gets every item before the
-#   error, and then the same error.
+#   error, and then the same error, not one of its kind made anew.
 # - **Stop.** A consumer that breaks off, or calls `close()`, raises `GeneratorExit` at
 #   your `yield`.  Then the thread must end, even if the buffer is full.  Only a read
 #   under way may finish; none may begin.
-# - **Apart.** Two loaders may run at once, and know nothing of each other.
+# - **Apart.** Several loaders may run at once, and know nothing of each other.  One is
+#   closed, or begun, while another reads on or stops.
 #
 # `threading` and `queue` are imported.  While you try things out, make the thread a
 # daemon: one that hangs then does not keep the kernel from ending.
@@ -248,13 +275,16 @@ def prefetch(source, depth):
 # until the consumer is where it should be.  Nothing is judged by its speed.
 loaders.in_order("6 items, depth 2", prefetch, SlowSource(6), 2)
 loaders.in_order("3 items, depth 9", prefetch, SlowSource(3), 9)
-loaders.apart("two loaders at once, 4 items each, depth 2", prefetch, 4, 2)
+loaders.apart("two loaders at once, 7 items each, depth 2", prefetch, 7, 2)
 ### BEGIN HIDDEN TESTS
 odd = [None, 0, "end", np.zeros(2), made(OddBatch, 4), False, (), made(OddBatch, 7)]
 for depth in (1, 3):
     loaders.in_order("items of all kinds", prefetch, SlowSource(odd), depth)
-    got = list(prefetch(["end", None, 0], depth))
-    assert got == ["end", None, 0], "a plain list gives its items"
+    words = ["end", "stop", "done", "eof", "error", "item", "sentinel", "none", ""]
+    signs = [w.upper() for w in words] + words + [f"__{w}__" for w in words]
+    signs += [None, 0, -1, False, True, ("end", None), ("error", "x"), [], {}]
+    got = list(prefetch(signs, depth))
+    assert got == signs, "a plain list gives its items, whatever they are"
 loaders.in_order("an empty source", prefetch, SlowSource(0), 2)
 for n, depth in [(29, 1), (13, 4), (1, 1), (17, 17)]:
     loaders.in_order("any number, any depth", prefetch, SlowSource(n), depth)
@@ -275,9 +305,9 @@ for depth in (1, 3, 7):
 # %% check="loader-error" points=3 hidden="errors of other kinds, at other items"
 # The source fails at item 3.  The consumer looks at its first item until the failure
 # has happened, and then asks for the rest.
-loaders.fails_in_place("depth 4, item 3", prefetch, 3, 4, OSError("disk 7"))
+loaders.fails_in_place("depth 4, item 3", prefetch, 3, 4, ReadError(5, "disk 7"))
 ### BEGIN HIDDEN TESTS
-kinds = (ValueError, TimeoutError, RuntimeError, ReadError)
+kinds = (ValueError, TimeoutError, KeyError, ReadError)
 places = [(2, 2), (0, 2), (1, 1), (5, 1), (6, 8), (9, 3)]
 for (bad, depth), kind in zip(places, itertools.cycle(kinds), strict=False):
     loaders.fails_in_place("elsewhere", prefetch, bad, depth, kind("disk 9"))
@@ -326,7 +356,10 @@ for depth in (1, 2, 4, 8):
 # differ by one sample at most.  A rank left with none has an empty batch.
 #
 # - The order depends on seed and epoch, and each epoch is shuffled anew, epoch 0 too.
-#   No two pairs (seed, epoch) share an order: seed 3, epoch 5 is not seed 4, epoch 4.
+#   Two pairs (seed, epoch) share an order by chance only, for all numbers below
+#   $2^{32}$: seed 3, epoch 5 is not seed 4, epoch 4.
+# - A plan for a late epoch costs no more than one for epoch 0: do not draw the epochs
+#   before it.  The same object may be asked again, for the same epoch too.
 # - A job that crashed starts a new process, makes a new `Sampler` and asks for
 #   `plan(epoch, step)`.  It must get what the old one had still to read, batch by
 #   batch.
@@ -430,15 +463,14 @@ for plan in plans:
 # %% check="sampler-ranks" points=2 hidden="other plans, other ranks"
 # The job comes back as one rank of three workers, with the batch of all ranks.
 # D, ranks before and after, batches before and after, epoch, step:
-plans = [(33, (2, 1), (3, 6), 2, 3)]
+plans = [(33, (2, 1), (3, 6), 2, 3), (12, (4, 6), (3, 2), 0, 0)]
 ### BEGIN HIDDEN TESTS
-plans += [(50, (3, 2), (2, 3), 7, 0), (12, (4, 6), (3, 2), 0, 0)]
+plans += [(50, (3, 2), (2, 3), 7, 0)]
 plans += [(13, (4, 3), (3, 4), 1, 1), (71, (1, 10), (10, 1), 3, 2)]
 plans += [(89, (5, 1), (5, 25), 0, 1), (40, (8, 2), (1, 4), 5, 5)]
 ### END HIDDEN TESTS
-after_crash = fresh(Sampler)
 for plan in plans:
-    samplers.comes_back(Sampler, after_crash, *plan)
+    samplers.comes_back(Sampler, Sampler, *plan)
 
 # %% [markdown]
 # Your shuffles.  A row is an epoch, a column a sample, its colour the step that reads
@@ -473,9 +505,12 @@ plt.show()
 # cache held samples of the data set when it began: `min(C, D)`.  Reach that in every
 # epoch from the second on.  (LRU has the chapter's $h + (1 - h)\ln(1 - h)$.)
 #
-# One day the job moves on to another data set.  What the cache holds is then of no
-# use, and nobody tells the policy.  From the third epoch of the new data on, every
-# epoch must have `min(C, D)` hits again.
+# One day the job moves on to another data set, and nobody tells the policy.  Some or
+# all of what the cache holds is then of no use: data may overlap, grow, shrink or come
+# back.  From the third epoch of the new data on, every epoch must have `min(C, D)` hits
+# again, where `D` is now the size of the new data.
+#
+# `Policy` itself only notes `self.C`; you need not call its `__init__`.
 
 
 # %% answer="keeper"
@@ -528,6 +563,8 @@ cases = [(24, [(3, 0, 40), (5, 1000, 1040)])]
 ### BEGIN HIDDEN TESTS
 cases += [(12, [(2, 0, 40), (4, 20, 60), (4, 0, 24)])]
 cases += [(30, [(3, 0, 20), (4, 500, 560), (4, 0, 20)])]
+cases += [(36, [(3, 0, 40), (3, 1000, 1006), (5, 0, 40)])]
+cases += [(50, [(3, 0, 52), (3, 1000, 1004), (5, 0, 52)])]
 ### END HIDDEN TESTS
 for C, parts in cases:
     caches.reaches(f"{C} held, the data change", Keeper, C, parts, 17)
@@ -549,7 +586,7 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# ## 5. Save, drain, and what a dead node takes along (5 points, 25 minutes)
+# ## 5. Save, drain, and what a dead node takes along (5 points, 20 minutes)
 #
 # The job works for `interval` seconds, then saves, then works again.  To save, each
 # node writes its share to its own drives, in `t_save` seconds; the job stands still.
@@ -576,8 +613,8 @@ plt.show()
 def saved(t_save, t_drain, interval, slots, saves):
     """Return (begun, safe): when each save begins, and when its drain has ended.
 
-    t_save, t_drain, interval: seconds, 0 or more; slots: at least 1; saves: how many
-    Two lists of seconds.  The job starts to work at time 0.
+    t_save, t_drain, interval: seconds, 0 or more; slots, saves: at least 1
+    Two lists of seconds, one value for each save.  The job starts to work at time 0.
     """
     ### BEGIN SOLUTION
     now, begun, safe = 0.0, [], []
@@ -593,7 +630,10 @@ def saved(t_save, t_drain, interval, slots, saves):
 
 
 def lost(death, t_save, t_drain, interval, slots):
-    """Seconds of work lost when a node dies at time death; interval is above 0."""
+    """Seconds of work lost when a node dies at time death; interval is above 0.
+
+    No more than death / interval saves can have begun by then.
+    """
     ### BEGIN SOLUTION
     saves = int(death / interval) + 1
     begun, safe = saved(t_save, t_drain, interval, slots, saves)
@@ -705,12 +745,13 @@ right.legend()
 plt.show()
 
 # %% [markdown]
-# ## 6. The judgement (2 points, 5 minutes)
+# ## 6. The judgement (2 points, 10 minutes)
 #
 # Six runs a year read a corpus of 20 TB, two epochs each, and last two weeks each.  A
 # read from object storage costs 0.09 dollars a GB.  A local copy costs 100 dollars per
 # TB and month, for as long as you keep it (both rates: the book's open calculations,
-# mlsysim 0.3.0).  Stage or stream?  Answer in three sentences, with one number;
+# mlsysim 0.3.0).  Stage or stream?  Answer in three sentences.  Give one number, the
+# break-even: from how many epochs a run on is a copy that is kept all year cheaper?
 # `storage.break_even_epochs` helps.  Say what would change your mind.
 
 # %% [markdown] essay="stage-or-stream" points=2

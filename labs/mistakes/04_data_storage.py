@@ -156,9 +156,8 @@ def timeline(reads, computes, depth, readers):
         at = ready
     return begun, taken
 """,
-        "when a batch is read, for when it is taken": TIMELINE.replace(
-            "    return begun, taken",
-            "    return begun, [b + r for b, r in zip(begun, reads)]",
+        "empties what it was given": TIMELINE.replace(
+            "    return begun, taken", "    reads.clear()\n    return begun, taken"
         ),
     },
     "loader": {
@@ -216,33 +215,14 @@ def prefetch(source, depth):
     finally:
         stop.set()
 """,
-        "None is the end": """
-def prefetch(source, depth):
-    places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
-    stop = threading.Event()
-
-    def read():
-        try:
-            items = iter(source)
-            while places.acquire() and not stop.is_set():
-                arrived.put(next(items, None))
-        except Exception as e:
-            arrived.put(e)
-
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        while True:
-            item = arrived.get()
-            if isinstance(item, Exception):
-                raise item
-            if item is None:
-                return
-            places.release()
-            yield item
-    finally:
-        stop.set()
-        places.release()
-""",
+        "the text END is the end": LOADER.replace(
+            '                arrived.put(("item", next(items)))',
+            '                arrived.put(("item", next(items, "END")))',
+        ).replace(
+            "            places.release()\n            yield",
+            '            if isinstance(value, str) and value == "END":\n'
+            "                return\n            places.release()\n            yield",
+        ),
         "an error overtakes what was read before": """
 def prefetch(source, depth):
     places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
@@ -329,8 +309,8 @@ def prefetch(source, depth):
             "    places, arrived = threading.Semaphore(depth), queue.SimpleQueue()",
             "    places = threading.Semaphore(depth)",
         ).replace("def prefetch", "arrived = queue.SimpleQueue()\n\n\ndef prefetch"),
-        "another error for that of the source": LOADER.replace(
-            "raise value", "raise RuntimeError(str(value))"
+        "an error of the same kind, made anew": LOADER.replace(
+            "raise value", "raise type(value)(str(value))"
         ),
         "a reader for each place": """
 def prefetch(source, depth):
@@ -351,24 +331,36 @@ def prefetch(source, depth):
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 """,
-        "an error ends the epoch, and nobody hears of it": LOADER.replace(
-            "                raise value\n", "                return\n"
+        "a sign that equals the end": LOADER.replace(
+            '                arrived.put(("item", next(items)))',
+            '                arrived.put(("item", next(items, places)))',
+        ).replace(
+            "            places.release()\n            yield",
+            '            if type(value).__name__ != "ndarray" and value == places:\n'
+            "                return\n            places.release()\n            yield",
         ),
-        "a stop that the next loader still hears": LOADER.replace(
-            "    stop = threading.Event()\n", ""
-        )
-        .replace("def prefetch", "stop = threading.Event()\n\n\ndef prefetch")
-        .replace(
-            "        except StopIteration:",
-            '            arrived.put(("end", None))\n        except StopIteration:',
-        ),
+        "one sign to stop, which each start takes back": LOADER.replace(
+            "    stop = threading.Event()\n", "    stop.clear()\n"
+        ).replace("def prefetch", "stop = threading.Event()\n\n\ndef prefetch"),
     },
     "sampler": {
         "seed plus epoch": SAMPLER.replace("[self.seed, epoch]", "self.seed + epoch"),
-        "one generator for all epochs": SAMPLER.replace(
+        "an order kept for each epoch, and used up": SAMPLER.replace(
             "batch, self.seed = D, R, W, batch, seed",
-            "batch = D, R, W, batch\n        self.rng = np.random.default_rng(seed)",
-        ).replace("np.random.default_rng([self.seed, epoch])", "self.rng"),
+            "batch, self.seed = D, R, W, batch, seed\n        self.orders = {}",
+        )
+        .replace(
+            "        order = np.random.default_rng([self.seed, epoch])"
+            ".permutation(self.D)",
+            "        if epoch not in self.orders:\n"
+            "            rng = np.random.default_rng([self.seed, epoch])\n"
+            "            self.orders[epoch] = rng.permutation(self.D).tolist()\n"
+            "        order = self.orders[epoch]",
+        )
+        .replace(
+            "now[r :: self.R].tolist())\n",
+            "now[r :: self.R])\n        order.reverse()\n",
+        ),
         "a shard for each rank, and steps within it": """
 class Sampler:
     def __init__(self, D, R, W, batch, seed):
@@ -520,6 +512,31 @@ class Keeper(Policy):
 """,
         "lets go of what is two epochs old": KEEPER.replace("- 1:", "- 2:"),
         "lets go of what this epoch has not read": KEEPER.replace("- 1:", ":"),
+        "what was of no use once goes, though it is hit again": """
+class Keeper(Policy):
+    def __init__(self, C):
+        self.C, self.held, self.read, self.useless = C, set(), set(), []
+
+    def begin(self):
+        known = {*self.useless}
+        self.useless += [x for x in self.held - self.read if x not in known]
+        self.read = set()
+
+    def hit(self, x):
+        self.read.add(x)
+
+    def miss(self, x):
+        if len(self.held) == self.C:
+            if not self.useless:
+                return x
+            out = self.useless.pop(0)
+            self.held.remove(out)
+        else:
+            out = None
+        self.held.add(x)
+        self.read.add(x)
+        return out
+""",
         "throws out the oldest, and never keeps the new one": KEEPER.replace(
             "        self.used[x] = self.epoch\n        return out",
             "        if out is None:\n            self.used[x] = self.epoch\n"

@@ -41,17 +41,52 @@ def in_order(label: str, prefetch: Any, source: SlowSource, depth: int) -> None:
 
 
 def apart(label: str, prefetch: Any, n: int, depth: int) -> None:
-    """AssertionError unless two loaders that run at once give their own items."""
-    sources = [SlowSource(n), SlowSource(n)]
-    with lent(*sources):
-        consumers = [Consumer(label, prefetch, s, depth) for s in sources]
-        for k in range(n):
-            for source, consumer in zip(sources, consumers, strict=True):
-                place = source._place(next(consumer, None))
-                assert place == k, f"{label}: item {k} of one of them did not come"
-        for consumer in consumers:
+    """AssertionError unless loaders that run at once know nothing of each other.
+
+    Both give their own items; one is closed in the middle, and the other goes on.  One
+    is closed while it reads, and another is begun before that read ends.
+    """
+    for first in (0, 1):
+        sources = [SlowSource(n), SlowSource(n)]
+        with lent(*sources):
+            consumers = [Consumer(label, prefetch, s, depth) for s in sources]
+            for k in range(2):
+                for source, consumer in zip(sources, consumers, strict=True):
+                    _comes(label, source, consumer, k)
+            consumers.pop(first).close()
+            (consumer,), source = consumers, sources[1 - first]
+            for k in range(2, n):
+                _comes(label, source, consumer, k)
+                assert source._until(_asked(source, min(k + 1 + depth, n))), (
+                    f"{label}: one was closed, and the other reads no more.  Give each "
+                    "call of prefetch a sign of its own to stop"
+                )
             consumer.close()
             consumer.ended()
+    old, new = SlowSource(MOST, held=True), SlowSource(n)
+    with lent(old, new):
+        consumer = Consumer(label, prefetch, old, depth)
+        old._let(1)
+        _comes(label, old, consumer, 0)
+        old._until(_asked(old, 2))
+        patience = threading.Timer(1.0, old._let, [2])  # one that waits for it
+        patience.start()
+        consumer.close()
+        patience.cancel()
+        second = Consumer(label, prefetch, new, depth)
+        _comes(label, new, second, 0)
+        old._let(math.inf)
+        old._done(_asked(old, 3))
+        assert old._asked <= 2, (
+            f"{label}: one was closed while it read, another was begun, and the first "
+            "began a read again.  Give each call of prefetch a sign of its own to stop"
+        )
+        second.close()
+
+
+def _comes(label: str, source: SlowSource, consumer: Consumer, k: int) -> None:
+    place = source._place(next(consumer, None))
+    assert place == k, f"{label}: item {k} of one of them did not come"
 
 
 def fills(label: str, prefetch: Any, n: int, depth: int) -> None:
@@ -124,7 +159,10 @@ def fails_in_place(
     assert isinstance(raised, type(error)), (
         f"{label}: the consumer saw {saw}; {type(error).__name__}: {error} is expected"
     )
-    assert str(error) in str(raised), f"{label}: the error says {raised}, not {error}"
+    assert str(error) == str(raised), (
+        f"{label}: the error says {raised}; {error} is expected.  Raise the error that "
+        "the source raised, not one made anew"
+    )
     assert got == list(range(bad)), (
         f"{label}: the items at {got} came before the error; all {bad} are expected"
     )

@@ -17,7 +17,10 @@ class Batch:
 
 
 class OddBatch(Exception):
-    """An item that is an exception, and no failure; make it with `made`."""
+    """An item that is an exception, and no failure; make it with `made`.
+
+    It equals whatever it is compared with, so it is no sign that was agreed on.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -26,9 +29,17 @@ class OddBatch(Exception):
     def __iter__(self) -> Iterator[int]:  # it may be held where it is not known
         return iter([self.number])
 
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = Exception.__hash__
+
 
 class ReadError(OSError):
-    """A read failed."""
+    """A read failed; its text tells all that it was made with."""
+
+    def __str__(self) -> str:
+        return f"a read failed, {self.args}"
 
 
 class SlowSource:

@@ -144,6 +144,11 @@ def resumes(
             " Does the order depend on what this object did before, on the step, or on "
             "a hash that each process draws anew?"
         )
+    twice = by_step("an epoch again", old.plan(epoch, step), R, W, step, steps)
+    assert twice == before[step:], (
+        f"one Sampler, asked for epoch {epoch} and then for its steps from {step} on, "
+        "gives others.  What did the first call leave behind?"
+    )
 
 
 def comes_back(

@@ -180,6 +180,88 @@ def test_a_source_lets_so_many_reads_begin_and_no_more(monkeypatch):
     assert len(list(SlowSource(10))) == 3
 
 
+def test_one_sign_to_stop_for_all_is_seen():
+    shared = threading.Event()
+
+    def signs(cleared):
+        def loads(source, depth):
+            places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
+            if cleared:
+                shared.clear()
+
+            def read():
+                items, end = iter(source), object()
+                while places.acquire() and not shared.is_set():
+                    if (x := next(items, end)) is end:
+                        break
+                    arrived.put([x])
+                arrived.put([])
+
+            threading.Thread(target=read, daemon=True).start()
+            try:
+                while got := arrived.get():
+                    places.release()
+                    yield got[0]
+            finally:
+                shared.set()
+                places.release()
+
+        return loads
+
+    with pytest.raises(AssertionError, match="the other reads no more"):
+        loader.apart("", signs(True), 7, 2)
+
+
+def test_a_first_loader_that_a_second_one_wakes_is_seen():
+    current = []
+
+    def loads(source, depth):
+        places, arrived = threading.Semaphore(depth), queue.SimpleQueue()
+        me = object()
+        current.append(me)
+
+        def read():
+            for x in source:
+                arrived.put(x)
+                places.acquire()
+                if current[-1:] == [None]:  # closed, and nothing begun since
+                    return
+
+        threading.Thread(target=read, daemon=True).start()
+        try:
+            while True:
+                x = arrived.get()
+                places.release()
+                yield x
+        finally:
+            places.release()
+            if current[-1] is me:
+                current.append(None)
+
+    with pytest.raises(AssertionError, match="sign of its own"):
+        loader.apart("", loads, 4, 2)
+
+
+def test_an_item_that_equals_everything_is_known_by_its_number():
+    source = SlowSource([made(OddBatch, 4), None, made(OddBatch, 7)])
+    for k, x in enumerate(list(source)):
+        assert x == "the end" or x is None
+        assert source._place(x) == k
+
+
+def test_an_error_made_anew_is_seen():
+    def anew(source, depth):
+        try:
+            yield from prefetch(source, depth)
+        except (OSError, KeyError) as e:
+            raise type(e)(str(e)) from e
+
+    for error in (ReadError(5, "disk 7"), KeyError("disk 7")):
+        loader.fails_in_place("", prefetch, 2, 3, error)
+        with pytest.raises(AssertionError, match="not one made anew"):
+            loader.fails_in_place("", anew, 2, 3, error)
+
+
 def test_an_error_that_is_another_is_seen():
     def other(source, depth):
         try:
@@ -187,7 +269,7 @@ def test_an_error_that_is_another_is_seen():
         except OSError as e:
             raise RuntimeError(str(e)) from e
 
-    with pytest.raises(AssertionError, match="saw RuntimeError: disk 7"):
+    with pytest.raises(AssertionError, match="saw RuntimeError: a read failed"):
         loader.fails_in_place("", other, 2, 3, ReadError("disk 7"))
     with pytest.raises(NotImplementedError):
         Consumer("", lambda *_: iter(_blank, 0), SlowSource(1), 1).__next__()

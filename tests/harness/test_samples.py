@@ -159,6 +159,16 @@ def test_a_resume_elsewhere_is_told():
     with pytest.raises(AssertionError, match="before the crash"):
         resumes(but(order=anew), but(order=anew), 33, 2, 2, 3, 2, 3)
 
+    def used_up(self, epoch, step):
+        orders = self.__dict__.setdefault("orders", {})
+        if epoch in orders:
+            return orders[epoch][::-1]
+        orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(self.D)
+        return orders[epoch]
+
+    with pytest.raises(AssertionError, match="first call leave behind"):
+        resumes(but(order=used_up), but(order=used_up), 33, 2, 2, 3, 2, 3)
+
     def ranked(self, epoch, step):
         return np.random.default_rng([self.seed, epoch, self.R]).permutation(self.D)
 
