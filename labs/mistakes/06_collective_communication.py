@@ -207,10 +207,10 @@ def two_level(n, nodes, per_node, ports, inside, across):
     far = -(-per_node // ports) * ring_time(n / per_node, nodes, across)
     return max(ring_time(n, per_node, inside), far)
 """,
-        "exchanges nodes and devices": """
+        "whole bytes of a shard": """
 def two_level(n, nodes, per_node, ports, inside, across):
-    far = -(-nodes // ports) * ring_time(n / nodes, per_node, across)
-    return ring_time(n, nodes, inside) + far
+    far = -(-per_node // ports) * ring_time(n // per_node, nodes, across)
+    return ring_time(n, per_node, inside) + far
 """,
         "rounds to the nearest, but for halves": """
 def two_level(n, nodes, per_node, ports, inside, across):
@@ -225,11 +225,20 @@ def two_level(n, nodes, per_node, ports, inside, across):
 """,
     },
     "crossing": {
-        "looks in a table": """
+        "no special case for high: f above g, or not": """
 def crossing(f, g, low, high):
-    sizes = np.geomspace(low, high, 400)
-    gaps = [abs(f(n) - g(n)) for n in sizes]
-    return float(sizes[int(np.argmin(gaps))])
+    start, end = f(low) - g(low), f(high) - g(high)
+    if start == 0:
+        return low
+    if (start > 0) == (end > 0):
+        raise ValueError("no crossing")
+    while high / low > 1 + 1e-10:
+        middle = math.sqrt(low * high)
+        if (f(middle) - g(middle)) * start > 0:
+            low = middle
+        else:
+            high = middle
+    return low
 """,
         "assumes that f is slower at low": """
 def crossing(f, g, low, high):
@@ -256,25 +265,37 @@ def crossing(f, g, low, high):
             high = middle
     return low
 """,
-        "stops when the ends are a kilobyte apart": """
+        "the mirror: f below g, or not": """
 def crossing(f, g, low, high):
     start, end = f(low) - g(low), f(high) - g(high)
-    if start * end > 0:
+    if start == 0:
+        return low
+    if (start < 0) == (end < 0):
         raise ValueError("no crossing")
-    while high - low > 1000:
-        middle = (low + high) / 2
+    while high / low > 1 + 1e-10:
+        middle = math.sqrt(low * high)
         if (f(middle) - g(middle)) * start > 0:
             low = middle
         else:
             high = middle
-    return (low + high) / 2
+    return low
 """,
-        "uses the law of ring and tree": """
+        "searches from a byte to a terabyte, whatever the range": """
 def crossing(f, g, low, high):
-    n = collectives.crossover(64, fabric)
-    if not low <= n <= high:
+    start, end = f(low) - g(low), f(high) - g(high)
+    if start * end > 0:
         raise ValueError("no crossing")
-    return n
+    if start * end == 0:
+        return high if start else low
+    low, high = 1.0, 1e12
+    start = f(low) - g(low)
+    while high / low > 1 + 1e-10:
+        middle = math.sqrt(low * high)
+        if (f(middle) - g(middle)) * start > 0:
+            low = middle
+        else:
+            high = middle
+    return low
 """,
         "scans for any crossing on the way": """
 def crossing(f, g, low, high):
@@ -291,12 +312,19 @@ def crossing(f, g, low, high):
             return float(a)
     raise ValueError("no crossing")
 """,
-        "draws two straight lines through the ends": """
+        "a byte is the least": """
 def crossing(f, g, low, high):
+    low = max(low, 1.0)
     start, end = f(low) - g(low), f(high) - g(high)
     if start * end > 0:
         raise ValueError("no crossing")
-    return low + (high - low) * start / (start - end) if start else low
+    while high / low > 1 + 1e-10:
+        middle = math.sqrt(low * high)
+        if (f(middle) - g(middle)) * start > 0:
+            low = middle
+        else:
+            high = middle
+    return low
 """,
         "halves until the ends agree to a millionth": """
 def crossing(f, g, low, high):
@@ -311,32 +339,37 @@ def crossing(f, g, low, high):
             high = middle
     return low if start else low
 """,
-        "bisects arithmetically, sixty times": """
+        "no special case for low: f above g, or not": """
 def crossing(f, g, low, high):
     start, end = f(low) - g(low), f(high) - g(high)
-    if start * end > 0:
+    if end == 0:
+        return high
+    if (start > 0) == (end > 0):
         raise ValueError("no crossing")
-    for _ in range(40):
-        middle = (low + high) / 2
+    while high / low > 1 + 1e-10:
+        middle = math.sqrt(low * high)
         if (f(middle) - g(middle)) * start > 0:
             low = middle
         else:
             high = middle
     return low
 """,
-        "looks at every thousandth of a step": """
+        "nearly equal at an end is a meeting": """
 def crossing(f, g, low, high):
-    if (f(low) < g(low) and f(high) < g(high)) or (
-        f(low) > g(low) and f(high) > g(high)
-    ):
+    start, end = f(low) - g(low), f(high) - g(high)
+    if np.isclose(f(low), g(low)):
+        return low
+    if np.isclose(f(high), g(high)):
+        return high
+    if start * end > 0:
         raise ValueError("no crossing")
-    a, b = math.log(low), math.log(high)
-    for _ in range(3):
-        grid = np.linspace(a, b, 1001)
-        above = [f(math.exp(u)) >= g(math.exp(u)) for u in grid]
-        i = next((i for i in range(1000) if above[i] != above[i + 1]), 0)
-        a, b = grid[i], grid[i + 1]
-    return math.exp((a + b) / 2)
+    while high / low > 1 + 1e-10:
+        middle = math.sqrt(low * high)
+        if (f(middle) - g(middle)) * start > 0:
+            low = middle
+        else:
+            high = middle
+    return low
 """,
         "a meeting at an end is no crossing": """
 def crossing(f, g, low, high):
@@ -351,14 +384,18 @@ def crossing(f, g, low, high):
             high = middle
     return low
 """,
-        "one straight line between the ends, in logarithms": """
+        "a product of microseconds against a small number": """
 def crossing(f, g, low, high):
-    start = math.log(f(low) / g(low))
-    end = math.log(f(high) / g(high))
-    if start * end > 0:
+    start, end = f(low) - g(low), f(high) - g(high)
+    if start * end > 1e-12:
         raise ValueError("no crossing")
-    share = start / (start - end) if start != end else 0.0
-    return low * (high / low) ** share
+    while high / low > 1 + 1e-10:
+        middle = math.sqrt(low * high)
+        if (f(middle) - g(middle)) * start > 0:
+            low = middle
+        else:
+            high = middle
+    return low
 """,
     },
     "exposed": {
@@ -497,6 +534,16 @@ def exposed(sizes, times, bucket, N, link):
     free = max(free, now) + ring_time(held, N, link)
     return max(free - now, 0.0)
 """,
+        "takes the layers out of the lists": """
+def exposed(sizes, times, bucket, N, link):
+    now = free = held = 0.0
+    while sizes:
+        now, held = now + times.pop(), held + sizes.pop()
+        if held >= bucket or not sizes:
+            free = max(free, now) + ring_time(held, N, link)
+            held = 0.0
+    return free - now
+""",
     },
     "choose": {
         "the cheapest": """
@@ -552,6 +599,32 @@ def choose_bucket(cost, sizes, target):
         "below the target only": """
 def choose_bucket(cost, sizes, target):
     return max(size for size in sizes if cost(size) < target)
+""",
+        "a microsecond more will do": """
+def choose_bucket(cost, sizes, target):
+    return max(size for size in sizes if cost(size) <= target + 1e-6)
+""",
+        "a close cost will do": """
+def choose_bucket(cost, sizes, target):
+    def fits(size):
+        return cost(size) <= target or math.isclose(cost(size), target)
+
+    return max(size for size in sizes if fits(size))
+""",
+        "begins with a megabyte as the best": """
+def choose_bucket(cost, sizes, target):
+    if not any(cost(size) <= target for size in sizes):
+        raise ValueError("none")
+    best = 1 * MB
+    for size in sizes:
+        if cost(size) <= target and size > best:
+            best = size
+    return best
+""",
+        "sorts what it was given": """
+def choose_bucket(cost, sizes, target):
+    sizes.sort()
+    return [size for size in sizes if cost(size) <= target][-1]
 """,
     },
     "feedback": {
@@ -626,13 +699,12 @@ def compress(g, e, k):
     v[keep] = total[keep]
     return v, (total - v) / 2
 """,
-        "the other way round": """
+        "whole numbers, if the gradient has them": """
 def compress(g, e, k):
-    total = g + e
-    v = np.zeros_like(total)
+    total, v = g + e, np.zeros_like(g)
     keep = np.argsort(-np.abs(total))[:k]
     v[keep] = total[keep]
-    return total - v, v
+    return v, total - v
 """,
         "adds into the residual that it was given": """
 def compress(g, e, k):

@@ -69,6 +69,17 @@ def fields(name: str, answer: Any, keys: Iterable[str]) -> dict[str, Any]:
     return dict(answer)
 
 
+def returned(name: str, f: Callable[..., Any], *args: Any) -> Any:
+    """Return f(*args); AssertionError, with the case, if it raises ValueError."""
+    try:
+        return f(*args)
+    except ValueError as e:
+        text = (
+            f"{name}: there is an answer, but you raise {type(e).__name__}: {e!s:.60}"
+        )
+        raise AssertionError(text) from None
+
+
 def must_raise(
     name: str, kind: type[Exception], f: Callable[..., Any], *args: Any
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from ..checks import close
 from ..ranges import Ratio
 from ..units import Bytes, BytesPerSecond, Seconds
+from .answers import returned
 from .cost import curve
 
 Law = Callable[[Bytes], Seconds]
@@ -44,6 +45,7 @@ def crossed(
 ) -> None:
     """AssertionError unless crossing(f, g, *ends) is want, in few calls of each law."""
     one, other = curve(f), curve(g)
-    close(name, crossing(one, other, *ends), want, "B", slips, rel=1e-8)
+    got = returned(name, crossing, one, other, *ends)
+    close(name, got, want, "B", slips, rel=1e-8)
     calls = max(one.calls, other.calls)
     assert calls <= CALLS, f"{name}: {calls} calls; bisection needs fewer than {CALLS}"

@@ -78,3 +78,9 @@ def test_a_dict_has_its_fields():
         answers.fields("n", {"a": 1}, "ab")
     with pytest.raises(AssertionError, match="a dict is expected, not list"):
         answers.fields("n", ["a"], "a")
+
+
+def test_an_error_where_there_is_an_answer_names_the_case():
+    assert answers.returned("it", int, "3") == 3
+    with pytest.raises(AssertionError, match="it: there is an answer, but you raise V"):
+        answers.returned("it", int, "three")
