@@ -28,8 +28,8 @@ jailed = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def sooner(monkeypatch):
-    """What waits for ever is found in ten seconds: a solved check computes for one."""
-    monkeypatch.setattr(evidence, "CELL", 10.0)
+    """What waits for ever is found in fifteen seconds: a solved check computes for one."""
+    monkeypatch.setattr(evidence, "CELL", 15.0)
 
 
 def failed(nb, lab, only=()):
