@@ -28,7 +28,7 @@ jailed = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def sooner(monkeypatch):
-    """What waits for ever is found in fifteen seconds: a solved check computes for one."""
+    """What waits for ever is found in 15 seconds: a solved check computes for one."""
     monkeypatch.setattr(evidence, "CELL", 15.0)
 
 

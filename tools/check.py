@@ -8,11 +8,13 @@ from pathlib import Path
 CODE = ["mlsyscore", "autograder", "tools", "tests", "benchmarks", "chapters", "labs"]
 PYTEST = ["pytest", "-q", "-n", "2", "--hypothesis-profile", "ci"]  # no clock, one draw
 LABS = "tests/test_labs.py"  # test by test: as one module it would be the longest
+NBVAL = ["pytest", "-q", "-n", "2", "--dist", "loadfile"]  # a notebook is one kernel's
+NBVAL += ["--nbval", "--nbval-cell-timeout", "60"]
 STEPS = [
     ["ruff", "check", *CODE],
     ["ruff", "format", "--check", *CODE],
     ["mypy"],
-    ["pytest", "-q", "--nbval", "--nbval-cell-timeout", "60", "notebooks/chapters"],
+    [*NBVAL, "notebooks/chapters"],
     [*PYTEST, LABS],
     [*PYTEST, "--dist", "loadscope", "tests", "mlsyscore", "--ignore", LABS],
 ]
