@@ -17,7 +17,8 @@
 #
 # A question asks for functions.  Fill their bodies; leave names and arguments.  The
 # cells between are locked.  Visible checks tell you what they expect; more checks run
-# when the lab is graded.  You may use all of `mlsyscore`.
+# when the lab is graded.  You may use all of `mlsyscore`.  What a function is given is
+# a copy, which it may change.
 
 # %%
 import hashlib
@@ -103,7 +104,7 @@ def plan_run(fleet, work, T_write, T_restart):
 # each eight share a card that fails every 150,000 h: 0.2 + 0.05 + 0.0083 an hour.
 FIT = {"gpu": 20_000.0, "pcie": 5_000.0, "nic": 1e9 / 150_000}
 BOOK = [(10_000, FIT["gpu"]), (10_000, FIT["pcie"]), (1_250, FIT["nic"])]
-(got,) = planned("10,000 GPUs", plan_run(BOOK, 90 * day, 24.5, 384.5), "mtbf")
+(got,) = planned("10,000 GPUs", plan_run([*BOOK], 90 * day, 24.5, 384.5), "mtbf")
 slips = {5 / 3.8710: "the GPUs alone; what else stops the job"}
 slips |= {4 / 3.8710: "a node's network card stops the job too"}
 slips |= {3600.0: "hours are expected to be in seconds", 1 / 3600: "FIT are per hour"}
@@ -327,11 +328,11 @@ print(f"stops of 300 parts of shape 0.7, each renewed alone: {mine:.2f} times hi
 # - when `save` has returned, `load` gives that state, whatever happens later;
 # - when power fails during `save`, `load` gives the state before it, or the new one.
 #   Without a state before, it may raise `FileNotFoundError`;
-# - when the file `name` is changed in any way, be it one bit, a shorter file, a longer
-#   one or two swapped bytes, `load` raises `ValueError`;
+# - when the file `name` is changed in any way, `load` raises `ValueError`: be it one
+#   bit, a shorter file, an empty one, a longer one or two swapped bytes;
 # - after a `save` that returned, `name` is the only file of yours in the folder, also
-#   if an earlier `save` crashed.  Other files in it belong to others, whatever their
-#   names begin with.
+#   if an earlier `save` crashed.  Choose a temporary name: no other file has it.  All
+#   other files belong to others, whatever their names begin with.
 #
 # A state is a `bytes`, perhaps empty.  A file is at most 4 KiB longer; a `save` changes
 # the disk at most 20 times.  `load` runs in another process than `save` did: what you
@@ -352,7 +353,7 @@ def save(fs, name, state):
 def load(fs, name):
     """Return the last state saved under a name, as bytes.
 
-    Raises FileNotFoundError if none was, ValueError if the file was changed.
+    Raises FileNotFoundError if there is no such file, ValueError if it was changed.
     """
     ### BEGIN SOLUTION
     data = fs.read(name)
@@ -367,7 +368,7 @@ def load(fs, name):
 name, states = "model.ckpt", [b"step 1: 0.25", b"step 2: 0.50", b"step 3\n\0\0", b""]
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-name, states = "w.7", [rng.bytes(n) for n in (1, 5000, 31, 32, 32, 33, 0)]
+name, states = "w.7", [rng.bytes(n) for n in (5000, 32, 33, 0)]
 ### END HIDDEN TESTS
 loads_back(save, fresh(load), name, states)
 
@@ -396,7 +397,8 @@ leaves_nothing(save, fresh(save), load, name, states)
 cases = [(b"step 1: 0.2500", b"step 2: 0.1250", 1)]
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-cases = [(rng.bytes(90), rng.bytes(90), 16), (b"", b"", 0x80)]
+cases = [(rng.bytes(90), rng.bytes(90), 0x20), (b"", b"", 0x80)]
+cases += [(rng.bytes(1 << 16), b"", 16)]
 ### END HIDDEN TESTS
 read = fresh(load)
 for state, other, bit in cases:
@@ -418,7 +420,7 @@ print(f"yours:    {loaded_whole(save, load)} of 12 states are whole")
 # The kernel outlives the process, so what was written reaches the disk: this shows torn
 # files, not lost ones.  `fsync` needs the simulated disk above, or a power switch.
 #
-# ## 4. Resume, to the last bit (5 points, 20 minutes)
+# ## 4. Resume, to the last bit (5 points, 15 minutes)
 #
 # A trainer trains a small model: dropout, momentum, a learning rate that warms up, and
 # epochs in shuffled order.  Say what of it must be saved.
@@ -433,15 +435,16 @@ print(f"yours:    {loaded_whole(save, load)} of 12 states are whole")
 #   learning rate has reached.  Each has `state_dict()` and `load_state_dict(state)`.
 # - `shuffle` and `dropout`: two generators of random numbers, one for the order of each
 #   epoch, one for what dropout draws.  Each has `get_state()` and `set_state(state)`.
-# - `order`: the rows of the data in this epoch's order, none before the first step;
+# - `order`: the rows of the data in this epoch's order, an empty array before the first
+#   step;
 #   `place`: how many of them are done; `seek(order, place)` goes there.
 # - `step()`: trains on the next 100 of 2,000 rows, and returns the loss.  When all are
 #   done it draws a new order.
 #
 # What you read is a copy, as on its way from the GPU to a disk; the checkpoint is
 # pickled in the background, while the trainer trains on.  `restore` runs in a new
-# process: it has the state, and nothing else.  One state may be restored twice.  100 kB
-# must do.  `restore` does not train: replay is what a checkpoint saves.
+# process: it has the state, and nothing else.  One pickled state may be restored twice.
+# 100 kB must do.  `restore` does not train: replay is what a checkpoint saves.
 
 
 # %% answer="resume"
@@ -484,12 +487,15 @@ for seed, steps, every, kills in plans:
     goes_on((capture, again), seed, steps, every, kills)
 
 # %% check="resume-twice" points=2 hidden="another seed"
-# A loss spike: the same trainer goes back to the same state, twice.
+# A loss spike: the same trainer goes back to the same state, twice; then, a trainer to
+# before its first step.
 seed = 4
 ### BEGIN HIDDEN TESTS
 seed = int(np.random.default_rng(17).integers(2**62))
 ### END HIDDEN TESTS
-rolls_back((capture, fresh(restore)), seed)
+again = fresh(restore)
+for before in (7, 0):
+    rolls_back((capture, again), seed, before=before)
 
 # %% [markdown]
 # Leave one thing out: how soon, and how far, do the losses part?  Guess which is first.
@@ -508,7 +514,7 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# ## 5. A product that checks itself (6 points, 20 minutes)
+# ## 5. A product that checks itself (6 points, 25 minutes)
 #
 # A chip that miscalculates does not crash.  Your checkpoint of exercise 3 would keep
 # its wrong number, with a right checksum.  Chapter 7 compared the column sums of a
@@ -580,6 +586,7 @@ def overhead(m, k, n):
 pair = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0, 6.0], [7.0, 8.0]])
 nan, bound = math.nan, 1e-9
 one = {"23 for 22": (0, 1, 23.0), "NaN for 50 (NaN <= bound is False)": (1, 1, nan)}
+one |= {"NaN for 62, a sum": (2, 0, nan)}
 one |= {"a sum of 40 for 41": (0, 2, 40.0), "a total of 135": (2, 2, 135.0)}
 two = [(0, 0, 9), (1, 1, 9)]
 ### BEGIN HIDDEN TESTS
@@ -634,9 +641,12 @@ for name, fault in one.items():
     ruled(name, verify, pair, [fault], "corrected")
 for two in ([(3, 4, 9), (3, 6, 9)], [(3, 4, C[3, 4] + 1), (3, 6, C[3, 6] - 1)]):
     ruled("two wrong entries of one row: two columns", verify, pair, two, "damaged")
+two = [(3, 4, 9), (5, 4, 9)]
+ruled("two wrong entries of one column: two rows", verify, pair, two, "damaged")
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-for kind, (m, k, n) in [("f", (9, 30, 14)), ("d", (25, 4, 2)), ("f", (40, 60, 41))]:
+sizes = [("f", (9, 30, 14)), ("d", (25, 4, 2)), ("f", (40, 60, 41))]
+for value, (kind, (m, k, n)) in zip((np.nan, np.inf, -np.inf), sizes, strict=True):
     A = (rng.normal(size=(m, k)) * 10.0 ** rng.uniform(-2, 2)).astype(kind)
     B = rng.normal(size=(k, n)).astype(kind)
     exact, rows, columns = rounding_limits(A, B)
@@ -645,12 +655,17 @@ for kind, (m, k, n) in [("f", (9, 30, 14)), ("d", (25, 4, 2)), ("f", (40, 60, 41
     bad = [[(i, j, exact[i, j] - far)], [(m, j, exact[m, j] + far)]]
     bad += [[(i, n, exact[i, n] + far)], [(m, n, -high)], [(i, j, np.nan)]]
     bad += [[(i, j, high / 2)], [(i, j, -np.inf)], [(p, n, np.inf)]]
+    spots = [(0, 0), (m - 1, n - 1), (i, n - 1), (m - 1, j), (i, n), (m - 1, n)]
+    bad += [[(*spot, value)] for spot in [*spots, (m, j), (m, n - 1), (m, n)]]
     for faults in bad:
         ruled("one wrong entry", verify, (A, B), faults, "corrected")
     bad = [[(i, j, exact[i, j] + far), (p, q, exact[p, q] + 3 * far)]]
     bad += [[(i, j, np.nan), (p, q, np.nan)], [(i, j, np.inf), (i, q, -np.inf)]]
     bad += [[(i, j, exact[i, j] + far), (p, j, exact[p, j] - far)]]
     bad += [[(i, j, exact[i, j] + far), (i, n, exact[i, n] + far)]]
+    bad += [[(i, j, exact[i, j] + far), (p, j, exact[p, j] + 3 * far)]]
+    bad += [[(i, j, exact[i, j] + far), (i, q, exact[i, q] + 3 * far)]]
+    bad += [[(i, j, np.nan), (p, j, np.nan)], [(i, j, np.nan), (i, n, np.nan)]]
     for faults in bad:
         ruled("wrong entries", verify, (A, B), faults, "damaged")
 ### END HIDDEN TESTS
@@ -659,7 +674,10 @@ for kind, (m, k, n) in [("f", (9, 30, 14)), ("d", (25, 4, 2)), ("f", (40, 60, 41
 # A 2 x 3 by 3 x 4 product takes 48 FLOP.  Its sums take 6 + 12, the larger product 42
 # more, the checks 30.
 slips = {42 / 90: "sums and checks take FLOP too", 60 / 90: "and the checks"}
-slips |= {72 / 90: "and the sums", 84 / 90: "the corner of C is computed too"}
+slips |= {
+    72 / 90: "and the sums",
+    84 / 90: "is a sum of x numbers x FLOP, and the corner of C there",
+}
 close("2 x 3 by 3 x 4", overhead(2, 3, 4), 90 / 48, "of the product", slips)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
@@ -682,7 +700,7 @@ wrong, said = np.full(64, 1e30), np.full(64, " " * 9)
 for bit in range(64):
     bad = C.copy()
     bad.view(np.uint64)[3, 4] ^= np.uint64(1) << np.uint64(bit)
-    said[bit] = verify(bad, rows, columns)[0]
+    said[bit] = verify(bad.copy(), rows.copy(), columns.copy())[0]
     with np.errstate(all="ignore"):
         wrong[bit] = np.fmin(1e30, abs(bad[3, 4] / C[3, 4] - 1))
 for verdict, mark in (("clean", "C0o"), ("corrected", "C2s"), ("damaged", "C3x")):

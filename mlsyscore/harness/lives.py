@@ -90,7 +90,7 @@ def judged(
     assert tau > 0, f"{name}: an interval is longer than {tau} s"
     top = exact_share(best, life, *case)
     lost = 1 - exact_share(max(tau, best / 100), life, *case) / top
-    text = f"{name}: your {tau:.0f} s lose {lost:.2%} of the share of work that can be "
+    text = f"{name}: your {tau:.0f} s lose {lost:.3%} of the share of work that can be "
     text += f"had, {top:.2%}; at most 0.1 % is expected."
     for whose, law in {"Young-Daly's": young_daly, "Daly's": daly_interval}.items():
         if abs(tau / law(case[0], life.mean) - 1) < 1e-3:

@@ -127,16 +127,22 @@ def goes_on(
 
 
 def rolls_back(
-    parts: tuple[Callable[..., Any], Callable[..., Any]], seed: int, steps: int = 30
+    parts: tuple[Callable[..., Any], Callable[..., Any]],
+    seed: int,
+    steps: int = 30,
+    before: int = 7,
 ) -> None:
-    """AssertionError unless a trainer goes back to one state twice and on as before."""
+    """AssertionError unless a trainer goes back to one state twice and on as before.
+
+    before: the steps taken when the state is captured.
+    """
     trainer = Trainer(seed)
-    train(trainer, 7)
+    train(trainer, before)
     state = pickled(parts[0](trainer))
     first = train(trainer, steps)
     for turn in ("first", "second"):
         put_back(parts[1], trainer, state)
-        name = f"rolled back for the {turn} time"
+        name = f"rolled back to step {before} for the {turn} time"
         bit_for_bit(name, train(trainer, steps), first, [0])
 
 

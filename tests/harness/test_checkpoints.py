@@ -174,6 +174,21 @@ def test_damage_is_never_the_file_itself(n):
     assert len(cases) < 6 * n + 6
 
 
+def test_a_long_file_is_changed_in_its_middle():
+    file = bytes(i % 251 for i in range(66_000))
+    cases = list(damaged(file, b"", 1))
+    assert 20 < len(cases) < 60
+    assert any(d[:5000] == file[:5000] and d[-5000:] == file[-5000:] for _, d in cases)
+
+
+def test_a_load_that_asserts_is_told_what_is_expected():
+    def asserts(disk, name):
+        raise AssertionError
+
+    with pytest.raises(AssertionError, match="ValueError is for damage"):
+        outcome(asserts, Disk({"model": b""}), "model")
+
+
 def test_files_are_changed_and_left_whole_in_turn():
     cases = list(changed(save, "model", b"step 1", b"step 2", 1))
     whole = [(data, want) for _, data, want in cases if want is not None]

@@ -94,6 +94,7 @@ def test_a_run_goes_on_and_rolls_back():
 
     goes_on((capture, restore), 5, 40, 7, [1, 24, 25])
     rolls_back((capture, restore), 5)
+    rolls_back((capture, restore), 5, before=0)
     with pytest.raises(AssertionError, match="killed before steps"):
         goes_on((capture, forgets), 5, 40, 7, [24])
     with pytest.raises(AssertionError, match="for the first time"):
@@ -104,3 +105,14 @@ def test_each_part_that_is_left_out_is_seen():
     found = gaps_without((capture, restore), steps=40)
     first = {what: next(i for i, x in enumerate(g) if x) for what, g in found.items()}
     assert first == {"dropout": 0, "optimizer": 1, "schedule": 1, "place": 0}
+
+
+def test_who_goes_to_no_empty_epoch_is_seen_before_the_first_step():
+    def skips(trainer, state):
+        order, place = state["seek"]
+        where = (order, place) if len(order) else (trainer.order, trainer.place)
+        restore(trainer, state | {"seek": where})
+
+    rolls_back((capture, skips), 5)
+    with pytest.raises(AssertionError, match="back to step 0 for the first time"):
+        rolls_back((capture, skips), 5, before=0)
