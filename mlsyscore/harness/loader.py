@@ -57,7 +57,7 @@ def apart(label: str, prefetch: Any, n: int, depth: int) -> None:
             (consumer,), source = consumers, sources[1 - first]
             for k in range(2, n):
                 _comes(label, source, consumer, k)
-                assert source._until(_asked(source, min(k + 1 + depth, n))), (
+                assert source._until(_asked(source, min(k + depth, n))), (
                     f"{label}: one was closed, and the other reads no more.  Give each "
                     "call of prefetch a sign of its own to stop"
                 )
