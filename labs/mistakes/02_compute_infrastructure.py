@@ -106,9 +106,14 @@ WRONG = {
             ACCOUNT,
             ("times.append(max(limits))", "times.append(max(limits[:2]) + launch)"),
         ),
-        "the list is started once": changed(
+        "one row for each name": changed(
             ACCOUNT,
-            ("D_vol / chip.bw, launch]", "D_vol / chip.bw, 0 if times else launch]"),
+            (
+                'return {"times"',
+                """at = {op[0]: i for i, op in enumerate(ops)}
+    times, walls = ([x[at[op[0]]] for op in ops] for x in (times, walls))
+    return {"times\"""",
+            ),
         ),
         "a mean of the operators' shares": changed(
             ACCOUNT,
@@ -147,7 +152,13 @@ WRONG = {
             ("return {", "return SEEN.setdefault(len(ops), {"),
             ('"peak": peak}', '"peak": peak})'),
         ),
-        "the example's chip": changed(ACCOUNT, ("chip.bw", "1e12")),
+        "of three equal walls the last": changed(
+            ACCOUNT,
+            (
+                "[limits.index(max(limits))]",
+                "[2 if min(limits) == max(limits) else limits.index(max(limits))]",
+            ),
+        ),
         "a share of the roof, not of the peak": changed(
             ACCOUNT, ("sum(op[1] for op in ops) / sum(times) / chip.peak", "1.0")
         ),
@@ -228,8 +239,12 @@ WRONG = {
         "the nearest whole batch": changed(
             SERVE, ("int((memory - weights) // one)", "round((memory - weights) / one)")
         ),
-        "every device holds all weights": changed(
-            SERVE, ("model.P * s_weight / tp", "model.P * s_weight")
+        "one fewer where the memory is full": changed(
+            SERVE,
+            (
+                "int((memory - weights) // one)",
+                "math.ceil((memory - weights) / one) - 1",
+            ),
         ),
         "a gibibyte for a gigabyte": changed(
             SERVE,
@@ -252,11 +267,13 @@ WRONG = {
         "with water, air is no limit": changed(
             RACK, ("if need > 0", 'if need > 0 and not (k == "air" and captured > 0)')
         ),
-        "the feed is the only wall": changed(
-            RACK, ("min(fits, key=fits.get)", '"power"')
+        "all in the water, so fans warm no air": changed(
+            RACK, ("{k: trays *", '{k: (k == "water" or captured < 1) * trays *')
         ),
         "divides by nothing": changed(RACK, (" if need > 0", "")),
-        "litres a second": changed(RACK, ("{k: trays *", "{k: 1000 * trays *")),
+        "all in the water, so air is no limit": changed(
+            RACK, ("if need > 0", 'if need > 0 and not (k == "air" and captured == 1)')
+        ),
         "a cap of 0 is no cap": changed(
             RACK, ("if need > 0", "if need > 0 and caps[k] > 0")
         ),
@@ -288,9 +305,9 @@ WRONG = {
         "works from the first day": changed(
             OWN, ("u, m =", "path = [np.mean(path)] * len(path)\n    u, m =")
         ),
-        "never sells": changed(OWN, ("+ sale -", "-")),
-        "counts months from 0": changed(
-            OWN, ("enumerate(saved, 1)", "enumerate(saved)")
+        "a balance of 0 is above 0": changed(OWN, ("if x > 0]", "if x >= 0]")),
+        "no month unless it has paid at the end": changed(
+            OWN, ("if months else", "if saved[-1] > 0 else")
         ),
         "a dollar is a dollar": changed(OWN, ('(1 + deal["interest"]) ** -m', "1.0")),
         "bills are due when a month begins": changed(
@@ -303,8 +320,8 @@ WRONG = {
         "one month divided by another": changed(
             OWN, ("-idle / (busy - idle)", "-idle / busy")
         ),
-        "factor of 1 at most": changed(
-            OWN, ("-idle / (busy - idle)", "min(-idle / (busy - idle), 1.0)")
+        "gives up above a factor of 1,000": changed(
+            OWN, ("-idle / (busy - idle)", "min(-idle / (busy - idle), 1000.0)")
         ),
         "returns the error": changed(
             OWN,
@@ -349,14 +366,13 @@ WRONG = {
         "the upper of the middle two": changed(
             ROOF, ("np.median(runs[1:])", "sorted(runs[1:])[len(runs[1:]) // 2]")
         ),
-        "predicts from the peak alone": changed(
+        "of two runs both count": changed(
             ROOF,
-            (
-                'max(O / roof["peak"][kind], D_vol / roof["bw"])',
-                'O / roof["peak"][kind]',
-            ),
+            ("for n, runs in sizes", "for n, r in sizes"),
+            ("2 * n**3 / np.median(runs[1:])", "2 * n**3 / np.median(r[len(r) > 2 :])"),
         ),
-        "the ridge upside down": changed(ROOF, ("peak[k] / bw", "bw / peak[k]")),
+        "of a kernel's two runs both count": MACHINE
+        + changed(PLACE, ("runs[1:]", "runs[len(runs) > 2 :]")),
     },
 }
 
