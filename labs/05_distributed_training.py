@@ -137,9 +137,9 @@ for sizes, d in cases:
 #   stage 3.
 # - Whatever is sharded is padded.  Whatever is not is whole, without padding.
 # - Stage 3 needs the weights of a unit whole while it computes.  It gathers each unit
-#   whole, padded, beside its shard.  The *next* unit in the list is gathered while this
-#   one computes, so two neighbours are whole at once.  A model of one unit has no
-#   neighbour.  `gathered` counts the most bytes so held.
+#   whole, padded, beside its shard; one rank alone does so, too.  The *next* unit in
+#   the list is gathered while this one computes, so two neighbours are whole at once.
+#   A model of one unit has no neighbour.  `gathered` counts the most bytes so held.
 # - Ignore that the gradient of a unit is whole, too, until it is reduced.
 #
 # For example, take units of 5 + 5 and of 6 elements on four ranks.  Ten are padded to
@@ -224,6 +224,7 @@ slips = {1 / 4: "gathered weights are whole", 12 / 20: "the next unit is gathere
 slips |= {16 / 20: "whole units are padded", 2: "2 bytes a weight"}
 slips |= {15 / 20: "a unit is gathered whole, beside its shard"}
 slips |= {24 / 20: "the next unit is 6 elements, padded to 8"}
+slips |= {8: "weights alone are gathered, 2 bytes each and not 16"}
 close("5 + 5 and 6 on 4 ranks, gathered", seen["gathered"], 40, "B", slips)
 close("the shards beside it", seen["weights"], 10, "B")
 seen = owners.held_bytes("stage 2", held(small, 4, 2))
@@ -315,7 +316,8 @@ def timetable(p, m, t_b, t_w):
 # The checks play your timetable.  Here: does each task wait for what it needs?
 for t_b, t_w in ((1, 1), (2, 1), (1, 3)):
     pipelines.Played("", timetable(2, 2, t_b, t_w), 2, 2, t_b, t_w)
-pipelines.Played("", timetable(3, 4, 1, 1), 3, 4, 1, 1)
+for p, m in ((3, 4), (4, 2)):
+    pipelines.Played("", timetable(p, m, 1, 1), p, m, 1, 1)
 ### BEGIN HIDDEN TESTS
 cases = [(1, 1, 1, 2), (1, 5, 2, 1), (5, 1, 2, 1), (4, 3, 1, 1), (6, 2, 3, 0.5)]
 cases += [(4, 9, 0.5, 2), (7, 15, 2, 1), (3, 3, 0.3, 0.7), (2, 11, 1.25, 4)]
@@ -325,7 +327,7 @@ for p, m, t_b, t_w in cases:
 ### END HIDDEN TESTS
 
 # %% check="schedule-idle" points=3 hidden="other numbers of stages and microbatches"
-cases = [(2, 2, 1, 1), (2, 2, 2, 1), (4, 8, 1, 1), (4, 8, 2, 3)]
+cases = [(2, 2, 1, 1), (2, 2, 2, 1), (4, 8, 1, 1), (4, 8, 2, 3), (4, 2, 1, 1)]
 ### BEGIN HIDDEN TESTS
 cases += [(1, 1, 1, 2), (1, 5, 2, 1), (5, 1, 2, 1), (4, 3, 1, 1), (6, 2, 3, 0.5)]
 cases += [(4, 9, 0.5, 2), (7, 15, 2, 1), (3, 3, 0.3, 0.7), (2, 11, 1.25, 4)]
@@ -493,8 +495,9 @@ for a, b, c in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
 # %% [markdown]
 # ## 5. The price of a layout (6 points, 25 minutes)
 #
-# A `Layout` has `t`, `p`, `d` and `m`, and N = t p d devices.  A microbatch is one
-# sequence of `S` tokens, so a step trains on `layout.batch(1)` sequences.
+# A `Layout` has `t`, `p`, `d` and `m`, and N = t p d devices; here `p` divides `L`.  A
+# microbatch is one sequence of `S` tokens, so a step trains on `layout.batch(1)`
+# sequences.
 #
 # **Seconds.**  Computing takes 6 FLOP a parameter and token, at `R` on each device.
 #
@@ -582,6 +585,17 @@ slips |= {(W + tensor / 20) / (W + tensor): "in each of the layers"}
 slips |= {(W + tensor / 4) / (W + tensor): "tensor exchanges cannot hide"}
 slips |= {(W + tensor / 2) / (W + tensor): "4 all-reduces, and each sends it twice"}
 close("t = 8", seconds, W + tensor, "ms", slips)
+seconds, _ = numbers("t, p and d", plan(MODEL, Layout(2, 4, 2, 8), 1), 2)
+own, sums = W / 8, 4 * 8 * 5 * 2048 * 4096 * 2 / 450e9  # a device without idle slots
+want = (own + sums) * 11 / 8 + 0.25 * 0.025
+slips = {(want - sums * 3 / 8) / want: "a bubble is as long as all that a slot takes"}
+slips |= {(want - sums * 77 / 64) / want: "N times tensor time, not t times"}
+slips |= {(want + 3 * sums * 11 / 8) / want: "a device sums for L/p layers"}
+slips |= {(want + sums * 11 / 8) / want: "a device sums for m microbatches, not d m"}
+slips |= {(want + 0.19375 - own - sums) / want: "of gradients, a device has 1/(t p)"}
+slips |= {(want + 0.01875) / want: "p divides the gradients, too"}
+slips |= {(want + 0.00625) / want: "t divides the gradients, too"}
+close("t = 2, p = 4, d = 2, 25 ms of gradients", seconds, want, "ms", slips)
 ### BEGIN HIDDEN TESTS
 seconds, _ = numbers("t = 2, p = 2, d = 4", plan(MODEL, Layout(2, 2, 4, 16), 1), 2)
 want = (W / 2 + tensor / 14) / 16 * 17  # half the work, a 14th of the exchange
@@ -703,6 +717,10 @@ for L, a, B, N in [(6, 12, 12, 24), (5, 32, 9, 40), (12, 6, 16, 33), (7, 21, 6, 
             table[Layout(*x)] = (4.5, 5.0) if x == pick else bad
         limits = (N, B, 5.0, 5.0)
         offers.must_meet("one among many", choose, table, model, limits)
+model = Transformer(9, 1, 8, 4, 2)  # fewer key and value heads than heads
+table = {Layout(1, 1, 1, 1): (9.0, 1.0), Layout(2, 1, 1, 1): (1.0, 9.0)}
+table |= {Layout(4, 1, 1, 1): (5.0, 5.0)}
+offers.must_meet("one among a few", choose, table, model, (4, 1, 5.0, 5.0))
 ### END HIDDEN TESTS
 
 # %% check="choose-none" points=1 hidden="nothing meets the limits"
@@ -718,6 +736,9 @@ for memory, target in ((9.0, 5.0), (5.0, 9.0)):
 for limits in [(0.5, 99.0), (99.0, 0.5), (0.5, 0.5)]:
     name = "nothing meets the limits"
     must_raise(name, ValueError, choose, cost, model, 2, 1, *limits)
+slow = {Layout(1, 1, 1, 1): (9.0, 1.0), Layout(3, 1, 1, 1): (6.0, 1.0)}
+nine, cost = Transformer(9, 1, 9, 9, 9), offers.priced(slow)  # t = 9 leaves the node
+must_raise("nothing allowed", ValueError, choose, cost, nine, 9, 1, 5.0, 5.0)
 ### END HIDDEN TESTS
 
 # %% explore

@@ -790,12 +790,12 @@ def choose(cost, model, N, B, memory, target):
                     return layout
     raise ValueError("none")
 """,
-        "takes the whole fleet": """
+        "tensors over half of the fleet at most": """
 def choose(cost, model, N, B, memory, target):
-    for t in range(1, NODE + 1):
+    for t in range(1, min(NODE, N // 2 or 1) + 1):
         for p in range(1, model.L + 1):
             for d in range(1, B + 1):
-                if model.a % t or model.L % p or B % d or t * p * d != N:
+                if model.a % t or model.L % p or B % d or t * p * d > N:
                     continue
                 layout = Layout(t, p, d, B // d)
                 seconds, held = cost(layout)
@@ -803,9 +803,9 @@ def choose(cost, model, N, B, memory, target):
                     return layout
     raise ValueError("none")
 """,
-        "tensor exchanges leave the node": """
+        "tensor exchanges leave the node, if nothing else will do": """
 def choose(cost, model, N, B, memory, target):
-    for t in range(model.a, 0, -1):
+    for t in range(1, model.a + 1):
         for p in range(1, model.L + 1):
             for d in range(1, B + 1):
                 if model.a % t or model.L % p or B % d or t * p * d > N:
@@ -919,8 +919,17 @@ def choose(cost, model, N, B, memory, target):
             return layout
     raise ValueError("none")
 """,
-        "says that there is none, always": """
+        "counts heads of keys and values": """
 def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.n_kv % t or model.L % p or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds <= target and held <= memory:
+                    return layout
     raise ValueError("none")
 """,
     },

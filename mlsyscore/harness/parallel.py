@@ -157,9 +157,10 @@ def must_be_exact(
         assert got.dtype == np.float32, kind
         bad = int(np.sum(got != want))
         near = np.allclose(got, want, rtol=1e-5, atol=2e-4)
-        hint = "They are right to rounding: another order?" * near or "Not by rounding."
-        for why, slip in usual.items():
-            hint = f"They are right to rounding: {why}" if (got == slip).all() else hint
+        why = "another order of the sums, or another order of operations?"
+        why = next((x for x, slip in usual.items() if (got == slip).all()), why)
+        hint = f"They are right to rounding, not to the bit: {why}"
+        hint = hint if near else "Not by rounding."
         assert not bad, (
             f"{name}: {bad} of {w.size} weights on rank {r} are not bit for bit the "
             f"same.  {hint}"

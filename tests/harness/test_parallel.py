@@ -129,5 +129,7 @@ def test_sums_in_the_order_of_ranks_are_exact():
 )
 def test_another_rounding_is_named(how, text):
     w, samples, end = taken(how)
-    with pytest.raises(AssertionError, match=f"right to rounding: .*{text}"):
+    with pytest.raises(
+        AssertionError, match=f"right to rounding, not to the bit: .*{text}"
+    ):
         must_be_exact("it", [end], w, samples, RATE)
