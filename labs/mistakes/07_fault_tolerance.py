@@ -5,7 +5,8 @@ def plan_run(fleet, work, T_write, T_restart):
     mtbf = 1e9 * hour / sum(n * f for n, f in fleet)
     ks = np.arange(1, 100_001)
     with np.errstate(over="ignore"):
-        runs = ks * segment_time(work / ks, T_write, mtbf, T_restart)
+        runs = ks * mtbf * np.expm1((work / ks + T_write) / mtbf)
+    runs *= np.exp(T_restart / mtbf)
     k = int(ks[np.argmin(runs)])
     run = float(runs[k - 1])
     restart = run * (1 - np.exp(-T_restart / mtbf))
@@ -104,7 +105,16 @@ WRONG = {
         "takes the GPUs for the whole fleet": swap(
             PLAN, "sum(n * f for n, f in fleet)", "max(n * f for n, f in fleet)"
         ),
-        "forgets how many parts there are": swap(PLAN, "sum(n * f ", "sum(f "),
+        "climbs from one segment, whose run is infinite": swap(
+            PLAN,
+            "int(ks[np.argmin(runs)])",
+            "next(b + 1 for b in range(99_999) if not runs[b + 1] < runs[b])",
+        ),
+        "an exponential that overflows for few segments": swap(
+            PLAN,
+            "np.expm1((work / ks + T_write) / mtbf)",
+            "np.array([math.expm1((work / k + T_write) / mtbf) for k in ks])",
+        ),
         "Young-Daly, however long the write": swap(
             PLAN,
             "int(ks[np.argmin(runs)])",
@@ -129,15 +139,12 @@ WRONG = {
             "rework = run / mtbf * work / k / 2",
         ),
         "adds restarts to a run without them": swap(
-            PLAN, "mtbf, T_restart)\n", "mtbf) * (1 + T_restart / mtbf)\n"
+            PLAN, "np.exp(T_restart / mtbf)", "1 + T_restart / mtbf"
         ),
         "tries no more than 10,000 segments": swap(PLAN, "100_001", "10_001"),
         "hours for seconds": swap(PLAN, "1e9 * hour", "1e9"),
         "the last write is left out": swap(
             PLAN, "write = k * T_write", "write = (k - 1) * T_write"
-        ),
-        "a restart before the first segment": swap(
-            PLAN, "run = float(runs[k - 1])", "run = float(runs[k - 1]) + T_restart"
         ),
     },
     "interval": {
@@ -154,10 +161,12 @@ def best_interval(lives, T_write, T_restart):
             INTERVAL, "return tau *", "return (tau + T_write) *"
         ),
         "forgets what a failure loses": swap(INTERVAL, "np.floor", ""),
-        "every 15 minutes": """
-def best_interval(lives, T_write, T_restart):
-    return 15 * minute
-""",
+        "tries half of Young-Daly's to twice": swap(
+            INTERVAL, "geomspace(1 / 3, 3, 60)", "geomspace(1 / 2, 2, 60)"
+        ),
+        "tries 0.7 to 3 times Young-Daly's": swap(
+            INTERVAL, "geomspace(1 / 3, 3, 60)", "geomspace(0.7, 3, 60)"
+        ),
         "from a hundred lives": swap(
             INTERVAL, "    def share", "    lives = lives[:100]\n\n    def share"
         ),
@@ -442,6 +451,8 @@ def plan_run(fleet, work, T_write, T_restart):
 def plan_run(fleet, work, T_write, T_restart):
     M = 1e9 * hour / math.fsum(n * f for n, f in fleet)
     k, run = 1, lambda k: k * segment_time(work / k, T_write, M, T_restart)
+    while work / k > 500 * M:  # exp would overflow; and far too few
+        k += 1
     while run(k + 1) < run(k):
         k += 1
     x = (work / k + T_write) / M
