@@ -18,6 +18,7 @@ from tools import notebooks
 from tools.demo import answered, mistakes
 
 LABS = sorted(p.stem for p in ROOT.glob("labs/[0-9]*.py"))
+WAIT = 5.0  # seconds that a wrong answer may compute or wait in its own checks
 WHOLE = 1  # answers to each exercise that are judged as a student's are, all in two
 KNOWN = {lab: mistakes(lab) for lab in LABS}
 
@@ -32,11 +33,11 @@ def sooner(monkeypatch):
     monkeypatch.setattr(evidence, "CELL", 15.0)
 
 
-def failed(nb, lab, only=()):
+def failed(nb, lab, only=(), seconds=15.0):
     """Return the checks that a submission fails, as a student's is judged.
 
     only: the exercises that matter.  Then the others' cells are left out, and both
-    parts of a check run in one pass.
+    parts of a check run in one pass.  seconds: that a cell may compute, or wait.
     """
     master = answered({}, lab)
     if only:
@@ -45,7 +46,9 @@ def failed(nb, lab, only=()):
             copy.cells = [
                 c for c in copy.cells if role(c) in ("setup", "probe") or c.id in kept
             ]
-        return evidence.lost(nb, master)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(evidence, "CELL", seconds)
+            return evidence.lost(nb, master)
     outputs = evidence.run(nb, master)
     return {
         name(c)
@@ -120,7 +123,7 @@ def test_the_blank_earns_none(lab):
 @pytest.mark.parametrize(("lab", "chosen", "only"), list(cases("WRONG", 2)))
 def test_a_mistake_is_caught_in_its_own_exercise_only(lab, chosen, only):
     """Every other exercise is wrong, each in one way; the others lose nothing."""
-    lost = failed(answered(sources("WRONG", lab, chosen), lab), lab, only)
+    lost = failed(answered(sources("WRONG", lab, chosen), lab), lab, only, WAIT)
     hit = {e for e in KNOWN[lab].WRONG if any(c.startswith(f"{e}-") for c in lost)}
     assert hit == set(chosen), (chosen, lost)
     assert all(any(c.startswith(f"{e}-") for e in hit) for c in lost), lost
@@ -132,7 +135,7 @@ def test_a_cheat_earns_nothing_in_its_own_exercise(lab, chosen, only):
     """Every other exercise is a cheat, each in one way; the others lose nothing."""
     nb = answered(sources("CHEATS", lab, chosen), lab)
     every = exercises(nb)
-    lost = failed(nb, lab, only)
+    lost = failed(nb, lab, only, WAIT)
     assert {c for e in chosen for c in every[e]} == lost, (chosen, lost)
 
 
