@@ -10,13 +10,15 @@ PYTEST = ["pytest", "-q", "-n", "2", "--hypothesis-profile", "ci"]  # no clock, 
 LABS = "tests/test_labs.py"  # test by test: as one module it would be the longest
 NBVAL = ["pytest", "-q", "-n", "2", "--dist", "loadfile"]  # a notebook is one kernel's
 NBVAL += ["--nbval", "--nbval-cell-timeout", "60"]
+# Most of the time is waiting, for kernels above all; the longest modules come early.
+LONGEST = ["-n", "4", "--dist", "loadscope", "--no-loadscope-reorder"]
 STEPS = [
     ["ruff", "check", *CODE],
     ["ruff", "format", "--check", *CODE],
     ["mypy"],
     [*NBVAL, "notebooks/chapters"],
     [*PYTEST, "-n", "3", LABS],  # who waits for a wrong answer to end computes nothing
-    [*PYTEST, "--dist", "loadscope", "tests", "mlsyscore", "--ignore", LABS],
+    [*PYTEST, *LONGEST, "tests", "mlsyscore", "--ignore", LABS],
 ]
 
 
