@@ -26,7 +26,7 @@ The book gives laws. Here each one runs: a notebook per chapter, a lab per chapt
 Colab or Jupyter; its first cell installs what is missing. A CPU is enough. On your own
 machine, first
 
-    pip install ".[labs]"
+    pip install ".[labs]" simpy
 
 Licences: `LICENSE-text.md`.
 """

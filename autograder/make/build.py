@@ -29,23 +29,27 @@ import subprocess
 import sys
 
 NEEDED = {}
-LACKING = [NEEDED[n] for n in NEEDED if importlib.util.find_spec(n) is None]
+LACKING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 {}
-    print({})
+    print(
+        *LACKING,
+{}
+    )
 importlib.invalidate_caches()
 print("python", sys.version.split()[0])
 for package in ("mlsyscore", "numpy", "matplotlib", "torch"):
     if importlib.util.find_spec(package):
         print(package, importlib.metadata.version(package))"""
-FETCH = """PIP = [sys.executable, "-m", "pip", "install", "-q", *LACKING]
+FETCH = """PIP = [sys.executable, "-m", "pip", "install", "-q"]
+PIP += [NEEDED[name] for name in LACKING]
 if LACKING and subprocess.run(PIP).returncode:"""
 OFFLINE = (
-    "Nothing was installed: without a network, bring the file {} here by other means, "
+    "could not be installed: without a network, bring the file {} here by other means, "
     "run `%pip install` on it, and then this cell again."
 )
 UNPUBLISHED = (
-    "mlsyscore is not installed, and this copy of the course has no public address to "
-    "fetch it from: `%pip install` your instructor's copy of the student tree."
+    "missing, and this copy of the course has no public address: `%pip install` your "
+    "instructor's copy of the student tree, and simpy where it is named."
 )
 LACKING = ["simpy"]  # what a notebook may import and Colab does not have
 HIDDEN_PART = rf"(?ms)^ *{BEGIN}\n.*?^ *{END}$"
@@ -69,8 +73,8 @@ def setup(nb: NotebookNode) -> str:
     needed = {"mlsyscore": place} | {m: m for m in also}
     said = OFFLINE.format(place) if place else UNPUBLISHED
     unless = FETCH if place else "if LACKING:"
-    lines = (f'        "{line} "' for line in textwrap.wrap(said, 76))
-    return SETUP.format(json.dumps(needed), unless, "\n" + "\n".join(lines) + "\n    ")
+    lines = (f'        "{line}",' for line in textwrap.wrap(said, 76))
+    return SETUP.format(json.dumps(needed), unless, "\n".join(lines))
 
 
 def fold(cell: NotebookNode) -> None:
