@@ -48,9 +48,9 @@ def test_a_buffer_of_the_package_s_depth_hides_one_slow_read():
 
 
 def test_a_cache_that_keeps_what_it_has_bounds_lru():
-    kept = played(STEM)["kept"]
+    lru_hits = played(STEM)["lru_hits"]
     for h in (0.1, 0.5, 0.9):
-        assert kept(h) < storage.hit_rate(h, 1.0)
+        assert lru_hits(h) < storage.hit_rate(h, 1.0)
 
 
 def test_the_break_even_is_the_package_s():
