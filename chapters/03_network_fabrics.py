@@ -4,10 +4,10 @@
 # fleet-stack: [45, 100, 40, 15, 15, 10, 0, 0]
 # ---
 #
-# Suppose that a room holds 1,024 accelerators.  Each has a port of 400 Gb/s to itself,
-# and every port and cable is healthy.  They add up the gradients of a model with 2.5
-# billion parameters, 5 GB, in a ring.  So each of them sends twice that, 10 GB (chapter
-# 1).  At 400 Gb/s it takes 0.2 s.
+# A room holds 1,024 accelerators.  Each has a port of 400 Gb/s to itself, and every
+# port and cable is healthy.  They add up the gradients of a model with 2.5 billion
+# parameters, 5 GB, in a ring.  So each of them sends twice that, 10 GB (chapter 1).  At
+# 400 Gb/s it takes 0.2 s.
 #
 # The clock says 0.8 s.  The sum crosses the room at 100 Gb/s, a quarter of what every
 # port can do.  *Where did the other three quarters go, and what would bring them back?*
@@ -103,18 +103,17 @@ print(f"10 KB: {slow / us:.1f} µs at 200 Gb/s, {fast / us:.1f} µs at 400 Gb/s"
 print(f"{slow / fast:.2f} times faster.  You guessed {guess_faster:g} times.")
 
 # %% [markdown]
-# A rule for the head: *at $n^*$ a message gets half of its link, at ten times $n^*$
-# nine tenths.*
+# The rule: *at $n^*$ a message gets half of its link, at ten times $n^*$ nine tenths.*
 
 
 # %%
 #| label: fig-regimes
-#| fig-cap: "What a message gets of its link. Circles: n*, where it gets half."
-#| fig-alt: "Three curves rise with message size, then level off at the link's rate."
+#| fig-cap: "What a message gets of its link. At n* it gets half."
+#| fig-alt: "Four curves rise with message size, then level off at the link's rate."
 # @title What a message gets of its link
 def draw(alpha_us=1.5, rate_Gbps=400.0):
     n = np.logspace(2, 9)
-    lines = {"RoCE 100G": (5.0, 100.0), "RoCE 400G": (5.0, 400.0)}
+    lines = {"RoCE 100G": (5.0, 100.0), "RoCE 400G": (5.0, 400.0), "HDR": (1.5, 200.0)}
     yours = "NDR" if (alpha_us, rate_Gbps) == (1.5, 400.0) else "yours"
     lines[yours] = (alpha_us, rate_Gbps)
     _, ax = plt.subplots()
@@ -122,6 +121,7 @@ def draw(alpha_us=1.5, rate_Gbps=400.0):
         alpha, beta = start * us, rate * Gbps
         (line,) = ax.loglog(n / KB, n / message(n, alpha, beta) / Gbps, label=name)
         ax.plot(alpha * beta / KB, rate / 2, "o", color=line.get_color(), mfc="w")
+    ax.plot([], [], "ko", mfc="w", label="n*: half of the rate")
     ax.set(xlabel="message (KB)", ylabel="bytes / time (Gb/s)", ylim=(0.1, 3000))
     ax.legend()
     plt.show()
@@ -137,13 +137,11 @@ if get_ipython():
 
 # %% [markdown]
 # Does the model hold?  Others have timed messages between two machines with A100s, and
-# two with H100s ([vidur's profiles](https://github.com/microsoft/vidur), medians).  Fit
+# two with H100s (medians; `send_recv.csv` for each machine
+# [of vidur](https://github.com/microsoft/vidur/tree/main/data/profiling/network)).  Fit
 # $\alpha$ and $\beta$ to 16 sizes, evenly spaced from 2 to 962 KiB.  Then predict the
-# profile's *largest* message, 67.1 MB, which is 68 times as large.  Two rivals predict
-# as well: the rate of the largest fitted message, and the mean fitted time.
-#
-# The fit minimises relative errors: absolute ones would leave it to the few longest
-# times.
+# profile's *largest* message, 67.1 MB, 68 times as large.  Two rivals predict as well:
+# the rate of the largest fitted message, and the mean fitted time.
 
 # %%
 sizes = np.append(2 + 64 * np.arange(16), 65_536)  # KiB; the last is held back
@@ -176,12 +174,13 @@ for machine, times in SENT.items():
     print(f"{machine}: {foretell(sizes * KiB, T)}")
 
 # %% [markdown]
-# The law errs least on both.  For the H100s it still says a sixth too much.  In the
-# profile their time *falls* from 93 to 71 µs between 2.06 and 2.10 MB, so larger
-# messages must be sent in another way.  A fit knows only what it saw.
+# The law errs least on both.  For the H100s it still says a sixth too much.  In their
+# file the time *falls* from 93 to 71 µs between 2.06 and 2.10 MB, so larger messages
+# are probably sent in another way.  A fit knows only what it saw.
 #
 # Now your own machine.  Two processes send messages back and forth, and the fastest of
-# 30 passes counts.
+# 30 passes counts.  The sizes are powers of four.  The fit minimises relative errors:
+# absolute ones would leave it to the largest size.
 
 
 # %%
@@ -214,7 +213,9 @@ print(f"fitted up to {si(n[-2], 'B')}: α {si(alpha, 's')}, β {si(beta, 'B/s')}
 print(f"{si(n[-1], 'B')} held back: {foretell(n, T)}")
 
 # %% [markdown]
-# Which of the three errs least on your machine?
+# Which of the three errs least on your machine?  It need not be the law.  Past the
+# fitted sizes the rate may change, say where a cache is full.  Then two mistakes of a
+# rival can cancel.
 #
 # The ring cuts each 5 GB into 1,024 messages of 5 MB, far above the $n^*$ of 75 KB.  So
 # start-ups are not what holds the room's sum at a quarter.
@@ -222,11 +223,12 @@ print(f"{si(n[-1], 'B')} held back: {foretell(n, T)}")
 # ## The cut
 #
 # Call an accelerator with its port a *host*.  Cables lead from hosts to switches.  The
-# number of ports of a switch is its **switch radix** $k$.  A *fat-tree* has three
+# number of ports of a switch is its **switch radix** $k$.  Our *fat-tree* has three
 # layers of switches.  Each *edge* switch gives half of its ports to hosts and half to
 # *aggregation* switches.  Edge and aggregation switches that are joined form a *pod*,
 # and *core* switches join the pods.  Our room has $k = 16$, so 16 pods of 64 hosts.  Of
-# its cables to the core only one in four is there: `r = 4` in the code.
+# its cables to the core only one in four is there (`r = 4`).  The picture's lower tree
+# has one in two.
 
 
 # %%
@@ -254,8 +256,8 @@ _, axes = plt.subplots(2, 1, figsize=(6.4, 5.6))
 height = {"host": 0, "edge": 1, "aggregation": 2, "core": 3.2}
 first = {"host": 0.5, "edge": 1, "aggregation": 1, "core": 2.4}
 apart = {"host": 1, "edge": 2, "aggregation": 2, "core": 1.5}
-for ax, r in zip(axes, (1, 2), strict=True):
-    tree = fat_tree(4, r)
+for r, title in ((1, "all core cables: 8 cross the cut"), (2, "1 in 2: 4 cross it")):
+    ax, tree = axes[r - 1], fat_tree(4, r)
     for (a, i), (b, j) in tree.edges:
         x = [first[a] + apart[a] * i, first[b] + apart[b] * j]
         color, width = ("C1", 2.2) if min(x) < 8 < max(x) else ("0.6", 0.8)
@@ -264,9 +266,8 @@ for ax, r in zip(axes, (1, 2), strict=True):
         color = "C0" if a == "host" else "0.3"
         ax.plot(first[a] + apart[a] * i, height[a], "s", color=color, ms=5)
     ax.axvline(8, ls="--", color="0.2")
-    ax.text(8.2, 3.3, "the cut", color="0.2")
     ax.set_yticks(list(height.values()), list(height))
-    ax.set(xticks=[], frame_on=False)
+    ax.set(title=title, xticks=[], frame_on=False)
     ax.grid(visible=False)
 plt.show()
 
@@ -309,9 +310,9 @@ for r in (1, 2, 4):
 
 # %% [markdown]
 # The last line has our clock's 0.8 s, if the ring changes sides with every hop.  That
-# is the case we posed: every host's neighbour sits in the other half.  So 512 ports
-# send across, and only 128 cables lead there.  A rule for the head: *count the senders
-# on one side, count the cables that leave it, divide.*
+# is the case behind the clock: every host's neighbour sits in the other half.  So 512
+# ports send across, and only 128 cables lead there.  The rule: *count the senders on
+# one side, count the cables that leave it, divide.*
 #
 # Is the floor also what packets get?  Play it.  A packet is the list of the cables that
 # it still has to pass.  Each cable passes one packet a slot, in the order of arrival.
@@ -378,16 +379,16 @@ for k, r in ((8, 1), (8, 2), (8, 4), (16, 4)):
 
 # %% [markdown]
 # The cut is a floor for all four, and close.  Some slots more are lost, for the first
-# packets have to pass six cables and meet others on the way.  They weigh a tenth with
-# 64 packets a message, and nothing with many thousands.  Port speed is close only where
-# all cables are there.
+# packets have to pass six cables and meet others on the way.  They weigh about a tenth
+# of a message of 64 packets, and would weigh less in a longer one.  Port speed is close
+# only where all cables are there.
 #
 # ## What a thin cut costs
 #
-# Why would anyone build such a room?  Because each cable to the core costs money: the
-# book reckons with 500 dollars.  **Oversubscription** is the ratio $r$ of what the
-# hosts below a layer of switches can send to what its cables upward can carry.  Ours is
-# 4:1.  A fabric with $r = 1$ everywhere is a **non-blocking fabric**.
+# Each cable to the core costs money: the book reckons with 500 dollars.
+# **Oversubscription** is the ratio $r$ of what the hosts below a layer of switches can
+# send to what its cables upward can carry.  Ours is 4:1.  A fabric with $r = 1$
+# everywhere is a **non-blocking fabric**.
 #
 # Let a share $f$ of a step be communication that crosses the thin layer.  The rest is
 # compute, and communication that stays below.  Only the share $f$ gets slower:
@@ -397,8 +398,9 @@ for k, r in ((8, 1), (8, 2), (8, 4), (16, 4)):
 #
 # Play such a step with 128 hosts.  They compute for 240 slots.  Then each sends 192
 # packets to its neighbour under the same edge switch, and 128 in the alternating ring.
-# At port speed that is $f = 128/560$.  A rival lets all communication slow down, 320 of
-# the 560 slots.
+# At port speed that is $f = 128/560$.  Nothing overlaps: the three times are added.  So
+# the play tests only that a thin core slows what crosses by $r$, and nothing below.  A
+# rival lets all communication slow down, 320 of the 560 slots.
 
 # %%
 N = 128
@@ -416,13 +418,14 @@ for r in (1, 2, 4):
     print(f"{r}:1 {step / whole:8.2f} {law:6.2f} {rival:12.2f}")
 
 # %% [markdown]
-# Now the money.  Take the book's 10,000 accelerators with two core links each, and
-# $f = 0.3$.  At 30,000 dollars, an assumption, the accelerators cost 300 million.
+# Take the book's 10,000 accelerators, its 20,000 core links and its $f = 0.3$.  (Our
+# tree has one core cable for each host: there the savings halve.)  At 30,000 dollars,
+# an assumption, the accelerators cost 300 million.
 
 # %%
 f = 0.3
 print("  r   steps left   saved on links   accelerators idle")
-for r in (2, 4, 8):
+for r in (2, 4):
     steps = 1 / (1 + f * (r - 1))
     saved = 10_000 * 2 * 500 * (1 - 1 / r) / million
     idle = 10_000 * 30_000 * (1 - steps) / million
@@ -434,10 +437,10 @@ for r in (2, 4, 8):
 #
 # ## About as many cables, wired otherwise
 #
-# Must a network be a tree?  In a three-dimensional *torus* the hosts stand in a cube of
-# $s \times s \times s$.  Each has six ports and is cabled to its six neighbours, and
-# every line of the cube closes on itself.  There are no switches.  A cube of 1,000
-# hosts has 3,000 cables, and a non-blocking tree for 1,024 has 3,072.
+# In a three-dimensional *torus* the hosts stand in a cube of $s \times s \times s$.
+# Each has six ports and is cabled to its six neighbours, and every line of the cube
+# closes on itself.  There are no switches.  A cube of 1,000 hosts has 3,000 cables, and
+# a non-blocking tree for 1,024 has 3,072.
 #
 # Halve the cube by a plane.  Because lines close on themselves, the halves touch at two
 # faces, and each face has $s^2$ cables:
@@ -480,22 +483,18 @@ for s in (4, 8, 12):
 # A rule: *for each host a tree keeps its cut as it grows, and a torus loses half with
 # every eightfold growth.*  Problem 1 counts a third wiring.
 #
-# Wiring also sets the distance.  With $L$ layers of switches a path passes up to $2L -
-# 1$ of them, here five.  **Rail alignment** puts accelerator 0 of every machine under
-# one edge switch, accelerator 1 under the next, and so on.  Then accelerators of one
-# number are one switch apart.
-#
 # ## Flows that meet
 #
-# A cut promises bandwidth *if* the flows spread evenly over it.  In our play packets
-# took turns.  Ethernet switches commonly do something simpler.  **ECMP hashing**
-# computes from a flow's addresses which of several equal paths it takes, and all its
-# packets follow.  Nobody looks which path is free.
+# The floor is reached only if the flows spread evenly over the cut.  In our play
+# packets took turns.  Ethernet switches commonly do something simpler (Al-Fares et al.,
+# NSDI 2010).  **ECMP hashing** computes from a flow's addresses which of several equal
+# paths it takes, and all its packets follow.
 #
 # Let $n$ flows choose among $n$ paths.  The number of flows on one path is binomial.
-# Call $B_n(c)$ the probability that it is at most $c$.  If $m$ paths hardly depend on
-# each other, the busiest one has at most $c$ with probability $B_n(c)^m$.  The mean of
-# a whole number is the sum of the chances to exceed 0, 1, 2 and so on:
+# Call $B_n(c)$ the probability that it is at most $c$.  One switch has $n$ such paths,
+# a room with many switches has more: say $m$.  If they hardly depend on each other, the
+# busiest one has at most $c$ with probability $B_n(c)^m$.  The mean of a whole number
+# is the sum of the chances to exceed 0, 1, 2 and so on:
 #
 # $$ P(\text{busiest} > c) \approx 1 - B_n(c)^m, \qquad
 #    E[\text{busiest}] \approx \sum_{c \ge 0} \left(1 - B_n(c)^m\right). $$
@@ -505,7 +504,7 @@ for s in (4, 8, 12):
 def busiest(cables, pieces=1):
     """Mean flows on the busiest of several sets of cables, as a multiple of even.
 
-    cables: pairs (m, n): m cables; each of n flows takes such a one by a chance of 1/n
+    cables: pairs (m, n): m cables; each of n flows takes a given one of them by 1/n
     pieces: how many parts, each on a path of its own, every flow is cut in
     """
     c = np.arange(60 * pieces)
@@ -525,13 +524,16 @@ print(f"busiest of 32 paths: played {interval(most)}, law {busiest([(32, 32)]):.
 print(f"an even share would be 1.  You guessed {guess_busiest:g}.")
 
 # %% [markdown]
-# Random is not even: the busiest path carries three or four times its share.  The law
-# is a few per cent off, because loads of different paths are not quite independent.
+# (± is two standard errors of the mean.)  Random is not even: the busiest path carries
+# three or four times its share.  The law is a few per cent low, because loads of
+# different paths are not quite independent.  For two flows on two paths it says 1.38,
+# and the mean is 1.5.
 #
 # Now a whole room with *all* its cables.  Every host sends to a host in the other half.
-# A flow meets others on two layers of cables upward and two downward.  The $N$ cables
-# above the edge switches each get one in $k/2$ of their switch's $k/2$ flows.  The $N$
-# above those get one in $k^2/4$ of their pod's.  Downward it is the same, so
+# A flow meets others on two layers of cables upward and two downward.  Each of the
+# $k/2$ flows of an edge switch takes a given upward cable with a chance of 1 in $k/2$.
+# Each of the $k^2/4$ flows of a pod takes a given core cable with a chance of 1 in
+# $k^2/4$.  The room has $N$ cables of each kind.  Downward it is the same, so
 #
 # $$ E[\text{busiest}] \approx
 #    \sum_{c \ge 0} \left(1 - B_{k/2}(c)^{2N}\, B_{k^2/4}(c)^{2N}\right). $$
@@ -566,13 +568,12 @@ for k, rooms in ((4, 100), (8, 100), (16, 40)):
 
 # %% [markdown]
 # The law follows the room from 16 hosts to 1,024, and both rivals are too kind.  A sum
-# is done when its slowest flow is, so even a non-blocking room may give it a sixth of
-# the port rate.  The time within which nearly all messages arrive, say 99 in 100, is
-# called **tail latency**.  A sum waits for the tail, not for the mean.
+# waits for its slowest flow, not for the mean.  So even a non-blocking room may give it
+# about a sixth of the port rate.
 #
 # The cure is more and smaller flows.  **Packet spraying** sends each packet of a flow
 # its own way, and asks for cards that take packets out of order.  A rule: *a few large
-# flows collide, many small ones are nearly even.*
+# flows collide, many small ones are more nearly even.*
 #
 # ## Everyone answers one
 #
@@ -585,8 +586,9 @@ for k, rooms in ((4, 100), (8, 100), (16, 40)):
 #    \quad\Rightarrow\quad t = \frac{\text{buffer}}{(N - 1)\,\beta}. $$
 #
 # The law lets all begin at the same moment.  In the play each begins at random within
-# ten slots.  A slot is what a packet of 4 KB takes at 400 Gb/s, 0.08 µs.  The `mark`
-# and the answer that takes 10 µs (both assumptions) will come in below.
+# ten slots.  A slot is what a packet of 4 KB takes at 400 Gb/s, 0.08 µs.  The rival
+# forgets how many send: one sender fills the buffer, and nothing drains.  (`mark` and
+# `rtt` belong to the next section.)
 
 # %%
 packet = 4 * KB
@@ -612,18 +614,20 @@ def incast(starts, slots, mark=None):
 
 # %%
 print("µs until the buffer is full:")
-print("senders        played      law   alone at the port")
+print("senders        played      law   one sender, nothing drained")
 for N in (2, 4, 16, 256):
     full = []
     for _ in range(20):
         queue, lost = incast(rng.integers(10, size=N), 9000)
         full.append(np.argmax(queue == capacity) * slot / us)
     law = capacity * slot / (N - 1) / us
-    print(f"{N:7} {interval(full):>15} {law:8.2f} {capacity * slot / us:12.2f}")
+    print(f"{N:7} {interval(full):>15} {law:8.2f} {capacity * slot / us:16.2f}")
 print(f"256 senders: {np.mean(full):.1f} µs.  You guessed {guess_full:g} µs.")
 
 # %% [markdown]
-# 32 MB sound like much, and 256 senders fill them in about three microseconds.
+# 32 MB sound like much, and 256 senders fill them in about three microseconds.  Every
+# row is 0.4 to 0.5 µs late, mostly because senders begin 4.5 slots, or 0.36 µs, late on
+# average.
 #
 # ### The brake comes late
 #
@@ -631,7 +635,8 @@ print(f"256 senders: {np.mean(full):.1f} µs.  You guessed {guess_full:g} µs.")
 # congestion notification** (ECN) packets that met a long queue are marked, and marked
 # answers make their senders slow down.  But a sender hears of it only after the
 # **round-trip time** $RTT$, from a packet's start until its answer is back.  Until then
-# all keep sending.  Let them stop dead when they hear that the queue has passed a mark:
+# all keep sending.  Let them stop dead when they hear that the queue has passed a mark.
+# Their $RTT$ is 10 µs, an assumption like the marks below:
 #
 # $$ \text{mark} + (N - 1)\,\beta\, RTT \le \text{buffer}
 #    \quad\Rightarrow\quad
@@ -653,7 +658,7 @@ for mark in (800, 2400, 4800):
 # %%
 #| label: fig-incast
 #| fig-cap: "One port's queue with a brake at 3.2 MB that acts 10 µs late."
-#| fig-alt: "Queues of 16 and 40 senders stay below the buffer; 256 fill it at once."
+#| fig-alt: "Queues of 16 and 40 senders pass the mark and level off; 256 hit the top."
 # @title One port's queue with a brake at 3.2 MB that acts 10 µs late
 _, ax = plt.subplots()
 for N, color, style in ((16, "C2", "-"), (40, "C1", "--"), (256, "C3", ":")):
@@ -661,10 +666,11 @@ for N, color, style in ((16, "C2", "-"), (40, "C1", "--"), (256, "C3", ":")):
     t = np.arange(len(queue)) * slot / us
     label = f"{N} senders, {lost:,} packets lost"
     ax.plot(t, queue * packet / MB, label=label, color=color, ls=style)
-ax.axhline(32, color="0.5", lw=1, ls="-")
-ax.text(24, 33, "buffer: 32 MB", color="0.3")
-ax.set(xlabel="time (µs)", ylabel="queue (MB)", ylim=(0, 62), xlim=(0, 32))
-ax.legend(loc="upper right")
+for level, name in ((32, "buffer: 32 MB"), (3.2, "mark: 3.2 MB")):
+    ax.axhline(level, color="0.5", lw=1, ls="-")
+    ax.text(24, level + 0.7, name, color="0.3")
+ax.set(xlabel="time (µs)", ylabel="queue (MB)", ylim=(0, 40), xlim=(0, 32))
+ax.legend(loc="center right", bbox_to_anchor=(1, 0.41))
 plt.show()
 
 # %% [markdown]
@@ -674,10 +680,10 @@ plt.show()
 #
 # What does the loss of one packet cost?  To keep a path full, a sender has
 # $\beta \cdot RTT$ bytes on their way before the first answer comes.  TCP can send
-# only the lost packet again.  RDMA cards for Ethernet commonly keep no place for
-# packets out of order ([Mittal et al., 2018](https://doi.org/10.1145/3230543.3230557)).
+# only the lost packet again.  In 2018 RDMA cards for Ethernet commonly kept no place
+# for packets out of order ([Mittal et al.](https://doi.org/10.1145/3230543.3230557)).
 # Their receiver drops all that follow a gap, and the sender starts again from there.
-# What it repeats is the **go-back-N penalty**:
+# What it repeats is the **go-back-N penalty** (arithmetic, not tested here):
 #
 # $$ n_\text{again} = \beta \cdot RTT. $$
 
@@ -687,9 +693,9 @@ print(f"one loss repeats {again / KB:.0f} KB or {again / packet:.0f} packets of 
 print(f"You guessed {guess_again}.")
 
 # %% [markdown]
-# So RDMA likes a **lossless fabric**, in which a switch never drops a packet for want
-# of room.  InfiniBand hands out credits for room, and a RoCE switch sends a pause frame
-# when its buffer is nearly full.  Pauses have a price.  A paused switch holds back its
+# So such cards need a **lossless fabric**, in which a switch never drops a packet for
+# want of room.  InfiniBand hands out credits for room.  A RoCE switch sends a pause
+# frame when its queue passes a threshold (same paper).  A paused switch holds back its
 # whole queue, also packets for idle ports: **congestion spreading**.
 #
 # ## The same ring, two seatings
@@ -700,7 +706,7 @@ print(f"You guessed {guess_again}.")
 
 # %%
 #| label: fig-seats
-#| fig-cap: "One ring of eight in two seatings. Dashed: steps that cross the cut."
+#| fig-cap: "One ring of eight in two seatings."
 #| fig-alt: "Above, all eight arrows cross the middle. Below, two do."
 # @title One ring of eight in two seatings
 seatings = {"alternating": alternating(8), "in order": np.arange(8)}
@@ -717,15 +723,15 @@ for ax, (name, seats) in zip(axes, seatings.items(), strict=True):
     ax.plot(range(8), np.zeros(8), "s", color="0.3", ms=7)
     ax.axvline(3.5, color="0.2", ls=":")
     ax.set(title=name, yticks=[], xticks=[], frame_on=False, ylim=(-1.2, 1.2))
-axes[1].set_xlabel("hosts, side by side; dotted: the cut")
+axes[1].set_xlabel("hosts; dotted: the cut; dashed: crosses it, solid: stays")
 plt.show()
 
 # %% [markdown]
 # Seat the ring in order, and only one step leaves each half, or each pod.  Pods count,
 # too: any set of hosts has a cut, and the tightest one decides.  So take the floor over
-# halves and pods.  Compare four kinds of traffic in the same room.  In an *all-to-all*
-# every host sends a different part of its 5 GB to each of the others.  Of its 1,023
-# receivers the play takes 64, evenly spaced.
+# halves and pods.  Compare four kinds of traffic.  In an *all-to-all* every host sends
+# a different part of its 5 GB to each of the others.  Of its 1,023 receivers the play
+# takes 64, evenly spaced.
 
 
 # %%
@@ -752,9 +758,10 @@ traffic = {  # flows, packets in each, bytes from each port
 }
 print("                cross the   leave           seconds")
 print("4:1 room           middle   a pod    played  floor  port speed")
+took = {}  # in messages at port rate
 for name, (flows, count, size) in traffic.items():
     alone = size / NDR.beta
-    slots = play(in_turn(flows, count, 16, 4)) / 64
+    took[name] = slots = play(in_turn(flows, count, 16, 4)) / 64
     least = floor(flows, 16, 4) * count / 64
     a, b = np.array(flows).T
     shares = [np.mean(a // part != b // part) for part in (512, 64)]
@@ -763,14 +770,15 @@ for name, (flows, count, size) in traffic.items():
 
 # %%
 best = floor(ring(np.arange(N)), 16, 4)
-print(f"ring in order: up to {400 / best:.0f} Gb/s, with the cables that are there.")
+rate = 400 / took["ring in order"]
+print(f"ring in order: {rate:.0f} Gb/s played, up to {400 / best:.0f} by the floor.")
 print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 
 # %% [markdown]
 # *The same room and the same bytes, and nobody bought a cable.*  By the floor all three
 # quarters come back when neighbours in the ring are neighbours in the room.  (The play
 # loses a few slots at the start, as above.)  Chance is no help.  In the ring at random
-# nearly all steps leave their pod, and that cut is as thin as the middle.
+# nearly all steps leave their pod, and for each host that cut is as thin as the middle.
 #
 # The all-to-all cannot be saved.  It sends half of the ring's bytes, and needs nearly
 # twice as long as the ring in order.  In every seating most of its bytes must leave
@@ -783,7 +791,7 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #
 # ## Where to look
 #
-# A network can be slow at five levels.
+# A network can be slow at the book's five levels.  The last column names examples.
 #
 # | level | its question | here | counter or test |
 # |:--|:---|:---|:---|
@@ -803,12 +811,11 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 # book's, from its open calculations (mlsysim 0.3.0).  The library NCCL reckons with
 # 2.7 to 14 µs for a hop, by protocol (src/graph/tuning.cc).
 #
-# The book spreads 300 million dollars over 1,024 accelerators, and its links over
-# 10,000.  We take 10,000 for both.
+# The book spreads 300 million dollars over 1,024 accelerators, and its links, two for
+# each, over 10,000.  We take 10,000 for both.
 #
 # A tree of $k$-port switches has $k^3/4$ hosts (Al-Fares et al., SIGCOMM 2008).  No
-# halves of a non-blocking tree have fewer than $N/2$ cables between them.  For the
-# dragonfly that is counted, not proved.
+# halves of a non-blocking tree have fewer than $N/2$ cables between them.
 #
 # </details>
 #
@@ -823,7 +830,8 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #    <details><summary>Answer</summary>
 #
 #    Every pair of groups has its cable, so $h^2 (h^2 + 1)$, about one for four hosts.
-#    It is half of a tree's cut, and unlike a torus's it keeps that share as it grows.
+#    This division cuts about half of a tree's cables, and unlike a torus's it keeps
+#    that share as it grows.  Others may cut fewer.
 #
 #    ```python
 #    h = 4
@@ -838,8 +846,8 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #    </details>
 #
 # 2. **SR-IOV** lets one network card appear as several, so that each virtual machine
-#    drives a share of the port itself.  Cut an NDR port in eight such shares.  What do
-#    messages of 4 KB and of 350 MB take on one?
+#    drives a share of the port itself.  Cut an NDR port in eight such shares, each with
+#    a fixed eighth of the rate.  What do messages of 4 KB and of 350 MB take on one?
 #
 #    <details><summary>Answer</summary>
 #
@@ -864,7 +872,8 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #
 #    <details><summary>Answer</summary>
 #
-#    Many small loads on one cable scatter less, by about the root of their number.
+#    In multiples of its mean, the load of one cable scatters less by the root of the
+#    number of pieces, here 8.  The busiest's excess over 1 falls about as much.
 #
 #    ```python
 #    for pieces in (1, 8, 64):
@@ -902,10 +911,31 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #
 #    </details>
 #
+# 5. **Rail alignment** puts accelerator 0 of every machine under one edge switch,
+#    accelerator 1 under the next, and so on (Wang et al., arXiv 2307.12169).  How many
+#    switches does a message pass within a rail, and how many elsewhere in our tree?
+#
+#    <details><summary>Answer</summary>
+#
+#    It climbs to the first switch above both and comes down again.
+#
+#    ```python
+#    for b, where in ((1, "one rail"), (8, "two rails, one pod"), (64, "two pods")):
+#        print(f"{where}: {len(route(0, b, 0, 16)) - 1}")
+#    ```
+#
+#    ```text
+#    one rail: 1
+#    two rails, one pod: 3
+#    two pods: 5
+#    ```
+#
+#    </details>
+#
 # > **Takeaways.**
 # >
 # > - A message takes $\alpha + n/\beta$.  Below $n^* = \alpha\beta$ start-up rules.
-# > - Bytes that must cross a cut take $V_\text{cut}/BW_\text{cut}$, under any routing.
+# > - Bytes that must cross a cut take at least $V_\text{cut}/BW_\text{cut}$.
 # > - Which bytes must cross is decided by who sits where: seat first, buy later.
 # > - Hashed flows collide, and the sum waits for the busiest cable of the room.
 # > - A full buffer is microseconds away; a brake is one round trip late.
