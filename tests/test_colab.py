@@ -1,6 +1,5 @@
 """The committed notebooks, set-up cell included, under Colab's versions."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -23,8 +22,19 @@ RUN = """
 import sys, nbformat
 from nbclient import NotebookClient
 nb = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(nb, timeout=60, allow_errors=sys.argv[3] == "errors").execute()
+NotebookClient(nb, timeout=60).execute()
 nbformat.write(nb, sys.argv[2])
+"""
+OPEN = """
+import contextlib, io, sys, nbformat
+for file in sys.argv[1:]:
+    names = {"__name__": "__main__"}
+    for cell in nbformat.read(file, as_version=4).cells:
+        marks = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and marks.get("grade") is False:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(cell.source, names)
+    print(file.rpartition("/")[2])
 """
 
 pytestmark = pytest.mark.skipif(
@@ -74,10 +84,10 @@ def first_cell(archive, **more):
     )
 
 
-def execute(notebook, out, errors="strict"):
+def execute(notebook, out):
     env = os.environ | {"PATH": f"{PYTHON.parent}:{os.environ['PATH']}"}
     subprocess.run(
-        [PYTHON, "-c", RUN, notebook, out, errors], check=True, env=env, cwd=out.parent
+        [PYTHON, "-c", RUN, notebook, out], check=True, env=env, cwd=out.parent
     )
     return nbformat.read(out, as_version=4)
 
@@ -128,11 +138,9 @@ def test_notebooks_say_under_colabs_versions_what_the_reference_says(colab, tmp_
                 assert text(theirs) == text(ours), ours.id
 
 
-def test_the_student_lab_opens_and_only_its_stubs_fail(colab, tmp_path):
-    for lab in sorted(ROOT.glob("notebooks/labs/*.ipynb")):
-        ran = execute(lab, tmp_path / "out.ipynb", "errors")
-        for cell in ran.cells:
-            marks = cell.metadata.get("nbgrader")
-            if cell.cell_type == "code" and marks and not marks.grade:
-                bad = [o for o in cell.outputs if o.output_type == "error"]
-                assert not bad, (cell.id, json.dumps(bad)[:500])
+def test_the_student_lab_opens_and_only_its_stubs_fail(colab):
+    """Set-up and stubs of each lab run; its checks are the stubs' business."""
+    labs = [str(p) for p in sorted(ROOT.glob("notebooks/labs/*.ipynb"))]
+    done = subprocess.run([PYTHON, "-c", OPEN, *labs], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == [Path(lab).name for lab in labs]

@@ -34,12 +34,10 @@ def submissions():
 
 def earned(nb, lab):
     """Return the names of the checks that a submission passes."""
-    outputs = evidence.run(nb, answered({}, lab))
-    return {
-        name(c)
-        for c, o in zip(nb.cells, outputs, strict=True)
-        if role(c) == "check" and not any(x.output_type == "error" for x in o)
-    }
+    every = {name(c) for c in nb.cells if role(c) == "check"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "CELL", 5.0)  # a forgery that waits has not earned
+        return every - evidence.lost(nb, answered({}, lab))
 
 
 def blank(lab, chosen=()):

@@ -1,16 +1,13 @@
 """One student's kernel, started again with its good cells when a bad one kills it."""
 
 import contextlib
-import os
-import queue
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbclient
 import zmq
-from jupyter_client import AsyncKernelClient, AsyncKernelManager
+from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -18,16 +15,15 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from . import sandbox
+from .client import PATIENCE, Channels, Client
 from .decode import decode
 from .wire import Gate, Wire
 
 LAUNCH = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 LAUNCH += sandbox.QUIET
-OUTPUT = 1 << 20  # characters of output that a cell may leave behind
 FRAME = 8 << 20  # bytes of one part of a message: outputs; answers have their own wire
-FORGED = 1_000  # unreadable messages of a cell, after which nobody listens
-PATIENCE = float(os.environ.get("AUTOGRADER_PATIENCE", 4))  # what waits may take longer
 IDLE = 0.01  # the share of its time that a busy machine leaves to what computes
+COMES = 10.0  # seconds in which a kernel comes that was told to serve
 SETTLE = 0.1  # seconds in which a kernel dies that was told to
 HERE = Path(__file__).parent
 START = """
@@ -42,6 +38,7 @@ del sys, types, name, source, module
 get_ipython().ask_exit = lambda: None  # or exit() would end the kernel, one cell later
 """
 PARTS = [(f"_{p}", (HERE / f"{p}.py").read_text()) for p in ("encode", "inside")]
+NOTHING = "this kernel runs nothing that it is told to"
 SERVE = "__import__('_inside').serve(globals())"
 
 
@@ -49,50 +46,8 @@ class Lost(TimeoutError):
     """A cell outlived its time or took its kernel with it."""
 
 
-class _Channels(AsyncKernelClient):
-    """Waits no longer than until both channels answer.
-
-    Nothing need be flushed: what was said before has another parent.
-    """
-
-    async def wait_for_ready(self, timeout: float | None = None) -> None:
-        """Raise RuntimeError where a kernel does not answer."""
-        end = time.monotonic() + (timeout or PATIENCE * 60)
-        while time.monotonic() < end and await self._async_is_alive():
-            self.kernel_info()
-            with contextlib.suppress(queue.Empty):
-                reply = await self.shell_channel.get_msg(timeout=1)
-                await self.iopub_channel.get_msg(timeout=0.2)
-                self._handle_kernel_info_reply(reply)
-                return
-        raise RuntimeError("the kernel does not answer")
-
-
-class _Client(nbclient.NotebookClient):
-    """Reads what an untrusted kernel sends: so much of it, and no forged message."""
-
-    written = 0
-
-    async def _async_poll_output_msg(self, *cell: Any) -> None:
-        for _ in range(FORGED):
-            try:
-                return await super()._async_poll_output_msg(*cell)
-            except Exception as e:  # a forged message may raise whatever it likes
-                self.log.info("left out a message that no kernel sends: %r", e)
-
-    async def _async_check_alive(self) -> None:
-        if self.kc is None:  # closed meanwhile; nbclient would trip over itself
-            raise DeadKernelError("Kernel closed")
-        await super()._async_check_alive()
-
-    def process_message(self, msg: Any, cell: NotebookNode, cell_index: int) -> Any:
-        """Read a message that the cell may still send; widgets have no page here."""
-        if msg["msg_type"] in ("status", "execute_input"):  # nothing stays of these
-            return super().process_message(msg, cell, cell_index)
-        self.written += len(str(msg["content"]))
-        if self.written <= OUTPUT and not msg["msg_type"].startswith("comm"):
-            return super().process_message(msg, cell, cell_index)
-        return None
+class Deaf(Exception):
+    """A kernel has ended the cell that serves before it was told to."""
 
 
 class Jail:
@@ -109,6 +64,7 @@ class Jail:
         self.serve: Callable[[Wire, Any], None] = lambda wire, hello: None
         self.good: list[str] = []
         self.asked = False  # since the kernel started: a call may have left much behind
+        self.deaf = 0  # kernels of which no cell of ours has run
         self.owing = False  # one side an answer: who was interrupted is out of step
         self.spent = 0.0  # seconds that kernels before this one have computed
         self.end = time.monotonic() + PATIENCE * together
@@ -120,7 +76,7 @@ class Jail:
         km = AsyncKernelManager()
         km.context.setsockopt(zmq.MAXMSGSIZE, FRAME)
         km.context.setsockopt(zmq.RECONNECT_IVL, -1)  # to what may lie there by then
-        km.client_factory = _Channels
+        km.client_factory = Channels
         km._kernel_spec = KernelSpec(
             argv=LAUNCH,
             metadata={
@@ -130,7 +86,7 @@ class Jail:
                 }
             },
         )
-        self.client = _Client(
+        self.client = Client(
             new_notebook(cells=[new_code_cell()]),
             km=km,
             timeout=max(1, round(PATIENCE * self.seconds)),
@@ -147,7 +103,7 @@ class Jail:
         self.gate = Gate(
             self.launched.folder / "world", lambda wire, hello: self.serve(wire, hello)
         )
-        place = getattr(self.launched, "inside", self.launched.folder) / "world"
+        place = self.launched.inside / "world"
         try:
             self._execute(START.format(parts=PARTS, place=str(place)))
         except Lost as e:
@@ -218,8 +174,8 @@ class Jail:
         if now > self.until:
             raise Lost("this ran longer than one check may")
 
-    def run(self, source: str, again: bool = True) -> list[NotebookNode]:
-        """Run one cell and return its outputs; again: repeat it after a restart."""
+    def run(self, source: str) -> list[NotebookNode]:
+        """Run one cell and return its outputs; it is repeated after a restart."""
         self._hush()
         self._ready()
         self.allow()
@@ -231,8 +187,7 @@ class Jail:
                 asked = self.asked
                 if not self._again() and not asked:
                     raise  # else another cell may be to blame, or what a call began
-        if again:
-            self.good.append(source)
+        self.good.append(source)
         return outputs
 
     def several(self, sources: list[str]) -> None:
@@ -247,11 +202,8 @@ class Jail:
         self.allow(seconds)
 
     def allow(self, seconds: float | None = None) -> None:
-        """Let what follows compute so many seconds, and send so many bytes."""
-        if hasattr(self.launched, "allow"):
-            self.launched.allow(self.seconds if seconds is None else seconds)
-        if hasattr(self.launched, "renew"):
-            self.launched.renew()
+        """Let what follows compute so many seconds, and send what a cell may."""
+        self.launched.allow(self.seconds if seconds is None else seconds)
 
     def tell(self, *message: Any, inside: bool = False) -> Any:
         """Send the kernel a message of ours; return what it answers.
@@ -260,6 +212,8 @@ class Jail:
         """
         if not inside:
             self._ready()
+        if self.deaf > 1:  # started again it was no better
+            raise Lost(NOTHING)
         try:
             wire = self.wire or self._wire()
             self.asked = self.owing = True
@@ -271,8 +225,11 @@ class Jail:
         except TimeoutError:
             late = Lost("this ran or waited longer than one check may")
             lost = Lost(self._why()) if self.launched.why else late
-        except (EOFError, queue.Empty):
+        except EOFError:
             lost = Lost(self._why())
+        except Deaf:
+            self.deaf += 1
+            lost = Lost(NOTHING)
         except (ValueError, RecursionError, MemoryError) as e:
             lost = Lost(f"this broke its kernel: {type(e).__name__}")
         self._again()
@@ -281,10 +238,13 @@ class Jail:
     def _patient(self, wire: Wire) -> None:
         """Wait for an answer, for as long as the kernel computes at all.
 
-        Raises TimeoutError where it has only waited, for as long as a cell may compute.
+        Raises TimeoutError where it has only waited, for as long as a cell may compute,
+        and Deaf where nobody reads what it is told.
         """
         since, before = time.monotonic(), self._computed()
         while not wire.waiting(1.0):
+            if self._ended():
+                raise Deaf
             now, computed = time.monotonic(), self._computed()
             if computed > before + IDLE * self.seconds:
                 since, before = now, computed
@@ -292,18 +252,35 @@ class Jail:
                 raise TimeoutError
 
     def _computed(self) -> float:
-        return float(getattr(self.launched, "computed", 0.0))
+        return float(self.launched.computed)
 
     def _wire(self) -> Wire:
         """Let the kernel do what we ask, and nothing else, until we say so."""
 
         async def begin() -> None:
-            self.client.kc.execute(SERVE, silent=True, store_history=False)
+            client = self.client.kc
+            self.serving = client.execute(SERVE, silent=True, store_history=False)
 
         run_sync(begin)()
-        self.control = self.control or self.gate.kernels.get(timeout=10)
-        self.wire = self.control
+        end = time.monotonic() + COMES
+        while self.control is None and self.gate.kernels.empty():
+            if time.monotonic() > end:
+                raise TimeoutError
+            if self._ended():
+                raise Deaf
+        self.wire = self.control = self.control or self.gate.kernels.get()
+        self.deaf = 0
         return self.wire
+
+    def _ended(self) -> bool:
+        """Say whether the cell that serves has ended, which lasts until it is told."""
+
+        async def reply() -> Any:
+            return await self.client.kc.shell_channel.get_msg(timeout=0.01)
+
+        with contextlib.suppress(Exception):  # there is none, or a forged one
+            return bool(run_sync(reply)()["parent_header"]["msg_id"] == self.serving)
+        return False
 
     def _hush(self) -> None:
         """End what _wire began, so that cells can run."""

@@ -19,7 +19,7 @@ from ..jail.crossing import Line, Remote
 from ..jail.kernel import Jail, Lost
 from ..make import pages
 from ..make.pages import error
-from ..make.roles import BEGIN, END, defined, name, role
+from ..make.roles import BEGIN, END, defined, exercises, name, role
 
 CHECK = "<check>"  # the file name of its code
 CELL = float(os.environ.get("AUTOGRADER_CELL_SECONDS", 30))
@@ -272,13 +272,15 @@ def run(submission: NotebookNode, master: NotebookNode) -> list[list[NotebookNod
         grader.close()
 
 
-def lost(submission: NotebookNode, master: NotebookNode) -> set[str]:
+def lost(submission: NotebookNode, master: NotebookNode, one: bool = False) -> set[str]:
     """Return the names of the checks that a submission of ours fails.
 
     One pass, visible and hidden parts together, and nothing is kept of what cells
-    show: for proofs of a lab, whose messages no student reads.
+    show: for proofs of a lab, whose messages no student reads.  one: of an exercise
+    that has lost a check no other is judged.
     """
     grader = Grader(submission, master)
+    exercise = {c: e for e, checks in exercises(master).items() for c in checks}
     found: set[str] = set()
     sources: list[str] = []
     try:
@@ -287,6 +289,8 @@ def lost(submission: NotebookNode, master: NotebookNode) -> set[str]:
             if own is not None:
                 sources.append(own)
             elif ours and role(ours) == "check":
+                if one and exercise[name(ours)] in {exercise[c] for c in found}:
+                    continue
                 grader._run(sources)
                 sources = []
                 if grader.judge(ours.source):

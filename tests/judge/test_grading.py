@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.jail import encode, sandbox
-from autograder.jail import kernel as kernels
+from autograder.jail import client, encode, sandbox
 from autograder.jail.crossing import Line, Remote
 from autograder.jail.decode import decode
 from autograder.jail.encode import plain
@@ -119,6 +118,15 @@ def double(x): return 0
 @pytest.mark.parametrize("source", [LYING, TRANSFORMER, PATCHED, "double = 6"])
 def test_a_lie_earns_nothing(lab, source):
     assert {"double-three", "double-array"} <= set(failures(lab, source))
+
+
+def test_who_lets_the_kernel_run_nothing_is_not_waited_for(lab, monkeypatch):
+    started, launch = [], Jail._launch
+    monkeypatch.setattr(Jail, "_launch", lambda jail: started.append(0) or launch(jail))
+    found = failures(lab, TRANSFORMER)
+    assert set(found) == {"double-three", "double-array", "half-two"}
+    assert {text for text in found.values() if "runs nothing" not in text} == set()
+    assert len(started) == 3  # at first, once more, and as it is left to the rest
 
 
 @pytest.mark.parametrize(
@@ -333,7 +341,7 @@ def test_an_answer_that_cannot_cross_says_why(kernel, value, message):
 
 
 def test_what_a_cell_shows_is_bounded(kernel):
-    assert sum(len(str(o)) for o in kernel.run(FLOOD)) <= kernels.OUTPUT
+    assert sum(len(str(o)) for o in kernel.run(FLOOD)) <= client.OUTPUT
     assert kernel.ask("ANSWER = [1, 2]") == [1, 2]
     assert kernel.ask("1") is None
 
