@@ -93,11 +93,10 @@ def roofline(O, D, chip):
 print(f"H100: ridge at {H100.ridge:.0f} operations a byte")
 
 # %% [markdown]
-# Google measured six production networks on its first TPU, which does 92 trillion
-# operations a second and reads weights at 34 GB/s (arXiv 1704.04760, tables 1 and 3).
-# That memory holds weights alone, so the intensities count only their bytes.
-# Put the roof beside three rivals: the peak alone, the bytes alone, and the (geometric)
-# mean of the other five networks.
+# Google measured six production networks on its first TPU (arXiv 1704.04760, tables 1
+# and 3).  The chip does 92 trillion operations a second and reads weights at 34 GB/s.
+# That memory holds weights alone, so the intensities count only their bytes.  Put the
+# roof beside three rivals.
 
 # %%
 TPU = Accelerator(92 * TFLOP, 34 * GB, 8 * GB, 75)
@@ -130,10 +129,9 @@ for name, model in models.items():
 
 # %% [markdown]
 # The roof comes nearest.  Bytes alone do as well for the first four networks, which lie
-# below the ridge.  The two CNNs lie above it, and there the peak counts.  LSTM1 gets
-# less than half of its bound.  CNN1 stays far below.  Among other losses, half of the
-# TPU's multipliers had no useful weight, and a third of the time went to loading
-# weights (section 4).  The roof is a bound and not a promise.
+# below the ridge.  The two CNNs lie above it, and there the peak is the bound.  LSTM1
+# gets less than half of its bound, and CNN1 less than a sixth.  The roof is a bound and
+# not a promise.
 #
 # ## One token
 #
@@ -208,8 +206,7 @@ print(f"the chip works at {2 * 64 * LLAMA3_70B.P / T64 / H100.peak:.1%} of its p
 #    I = \frac{2B}{s} = B \text{ for } s = 2. $$
 #
 # The rule: *with short conversations, and pipes that overlap, readers are free up to
-# the ridge, and cost in proportion beyond it.*  The last section measures this.  In the
-# figure 1,024 readers stand on the flat part, where arithmetic sets the time.
+# the ridge, and cost in proportion beyond it.*  The last section measures this.
 
 
 # %%
@@ -290,9 +287,9 @@ for name, n, m in (
 # key and value, and $g$ is 1.  In newer ones $g$ heads share them.  What is kept is the
 # *KV cache*.
 #
-# Test this on what others have counted.  The authors of vLLM report how many tokens fit
-# beside three models with $g = 1$ (arXiv 2309.06180, table 1).  A memory sold as 40 GB
-# holds 40 GiB, which are 42.9 GB.  Of this vLLM uses 90 % [unless told
+# The authors of vLLM report how many tokens fit beside three models with $g = 1$ (arXiv
+# 2309.06180, table 1).  A memory sold as 40 GB holds 40 GiB, or 42.9 GB.  Of this vLLM
+# uses 90 % [unless told
 # otherwise](https://docs.vllm.ai/en/latest/models/engine_args.html).  The tokens that
 # fit are the memory that the weights leave, over $k$.  The rival knows no layers.  It
 # lets the cache of a token grow with the weights, and is told the smallest model's.
@@ -359,9 +356,10 @@ print(f"one reader of two H100s: {rate:.0f} tokens a second at most")
 # ## The next tier
 #
 # What does not fit in one chip goes to several.  Then bytes travel between chips.  The
-# **bandwidth hierarchy** is the order of a fleet's paths by rate: a chip's own memory
-# (*HBM*), the links between the eight chips of a *node* (*NVLink*), the bus to the
-# host's network card (*PCIe*), and the card's link to another *rack* (*NDR*, 400 Gb/s).
+# **bandwidth hierarchy** is the order of a fleet's paths by rate.  First comes a chip's
+# own memory (*HBM*), then the links between the eight chips of a *node* (*NVLink*).
+# Next is the bus to the host's network card (*PCIe*), and last the card's link to
+# another *rack* (*NDR*, 400 Gb/s).
 
 # %%
 TIERS = {"HBM": H100.bw, "NVLink": NVLINK4.beta, "PCIe": catalog.PCIE5, "NDR": NDR.beta}
@@ -396,10 +394,10 @@ ax.set_xlabel("time, stretch after stretch (ms)")
 plt.show()
 
 # %% [markdown]
-# Drawn stretch after stretch, the way to another rack takes 51.8 ms against 2.8.  A
-# gigabyte sent in small pieces fills all stretches at once (*piped*), and then the
-# slowest alone counts: 20.0 ms against 2.2.  The rule: *a byte to the neighbour costs
-# seven times one from memory, and a byte to another rack nine times that again.*
+# A gigabyte sent in small pieces fills all stretches at once (*piped*).  Then the
+# slowest alone counts: 20.0 ms to another rack, against 2.2 within the node.  The rule:
+# *a byte to the neighbour costs seven times one from memory, and a byte to another rack
+# nine times that again.*
 #
 # What that does to a model depends on how it is cut.  Train GPT-3, 175 billion weights,
 # on 2,048 chips.  Cut each matrix over $t = 8$ chips and the layers over $p = 16$
@@ -435,8 +433,7 @@ print(f"tensor: each chip sends {tensor / GB:.0f} GB a step")
 # *Pipeline parallelism* gives each group some of the layers.  A group hands its results
 # $M$ on to the next, and gets their gradient back.  All eight chips hold the same $M$,
 # so each sends an eighth, and NVLink puts them together (arXiv 2104.04473, section
-# 4.1).  (A pipeline also stands partly empty while it fills and drains.  Chapter 5
-# counts that time; here we count bytes.)
+# 4.1).
 #
 # *Data parallelism* copies the model, and sums all gradients once a step.
 
@@ -451,8 +448,7 @@ for name, sent in (("tensor", tensor), ("pipeline", pipeline), ("data", data)):
 # %% [markdown]
 # The cut that talks most belongs on the fastest link: tensor parallelism stays inside
 # the node, and the other two may leave it.  What if it leaves all the same?  The next
-# matrix needs the sum, so we assume that nothing overlaps.  In chapter 1's words
-# $T_\text{overlap} = 0$, and the times add.
+# matrix needs the sum, so we assume that nothing overlaps, and the times add.
 
 # %%
 one = t * work
@@ -465,11 +461,10 @@ print(f"For network cards you guessed {guess_eight:g} s.")
 
 # %% [markdown]
 # Over network cards more than half of the step is talk.  This is the **communication
-# wall**: bytes between chips that take as long as the arithmetic, or longer.  Over
-# NVLink the chips lose an eighth.
+# wall**: bytes between chips that take as long as the arithmetic, or longer.
 #
-# Eight chips cut the arithmetic to an eighth, and now a slow link takes longer than it.
-# This is **bottleneck relocation**: where one limit is lifted, the next one binds.
+# Eight chips cut the arithmetic to an eighth, and now a slow link takes longer.  This
+# is **bottleneck relocation**: where one limit is lifted, the next one binds.
 #
 # ## The rack
 #
@@ -484,9 +479,9 @@ print(f"V100 to B200: operations a second {peak:.0f} times, power {power:.1f} ti
 print(f"operations a joule {peak / power:.1f} times; you guessed {guess_joule:g} times")
 
 # %% [markdown]
-# Operations for each joule grew 5.4 times and operations a second 18 times.  The rest
-# was bought with power, so one new chip gives off 3.3 times the heat of an old one.  A
-# stream of $\dot m$ kilograms a second that warms by $\Delta T$ carries away the heat
+# The rest of the 18 times was bought with power.  So one new chip gives off 3.3 times
+# the heat of an old one.  A stream of $\dot m$ kilograms a second that warms by
+# $\Delta T$ carries away the heat
 #
 # $$ Q = \dot m\,c_p\,\Delta T, \qquad
 #    \text{volume a second} = \frac{\dot m}{\rho} = \frac{Q}{\rho\,c_p\,\Delta T}, $$
@@ -507,8 +502,8 @@ dT = 10.2 * kW / (catalog.AIR.rho * catalog.AIR.c_p * fans)
 print(f"server of eight H100s: its air warms by {dT:.0f} degrees")
 
 # %% [markdown]
-# **Rack power density** is the power drawn in one rack.  A published design puts four
-# servers of eight B300s in one rack, about 56 kW in all ([NVIDIA's reference
+# A published design puts four servers of eight B300s in one rack, about 56 kW in all
+# ([NVIDIA's reference
 # architecture](https://docs.nvidia.com/dgx-superpod/reference-architecture/scalable-infrastructure-b300-xdr/latest/dgx-superpod-architecture.html)).
 # In a survey of 2023 most operators had no rack above 20 kW ([Uptime
 # Institute](https://intelligence.uptimeinstitute.com/resource/uptime-institute-global-data-center-survey-2023)).
@@ -531,14 +526,12 @@ print(f"air takes {air / water:,.0f} times the volume of water")
 # %% [markdown]
 # A rack can hold four servers.  If its room is built for 20 kW a rack, it feeds and
 # cools only one of them, and the room is the limit.  This is the **power wall**: more
-# chips cannot be fed, or their heat cannot be taken away.  Water needs less than a
-# 3,000th of the volume of air.  The 72 chips would need over twice the air of four
-# servers, and are [cooled by
+# chips cannot be fed, or their heat cannot be taken away.  The 72 chips are [cooled by
 # liquid](https://www.nvidia.com/en-us/data-center/gb200-nvl72/).  A rule: *a kilowatt
 # takes 50 litres of air a second, or a sip of water.*
 #
 # > **War story · One electrical load (2024).** Llama 3 trained on up to 16,384 chips of
-# > 700 W, or 11 MW before anything else in the building.  All of them paused and
+# > 700 W.  That is 11 MW before anything else in the building.  All of them paused and
 # > resumed together, for a checkpoint or a restart.  With tens of thousands of chips,
 # > Meta writes, such swings reach tens of megawatts and strain the grid (arXiv
 # > 2407.21783, section 3.3.4).
@@ -552,10 +545,9 @@ print(f"air takes {air / water:,.0f} times the volume of water")
 # $$ T = \frac{T_\text{peak}}{\eta\,(1-o_1)(1-o_2)\cdots}, \qquad
 #    T_\text{peak} = \frac{O}{N R_\text{peak}} \text{ for } N \text{ chips}. $$
 #
-# Failures are in this product because of the **reliability wall**: of many parts, one
-# is nearly always broken.  Llama 3 405B read 15.6 trillion tokens.  Its paper gives
-# 41 % of peak for one set-up of 16,384 H100s, and over 90 % of the time at work (arXiv
-# 2407.21783, table 4, section 3.3.4).  Its [model
+# Llama 3 405B read 15.6 trillion tokens.  For one set-up of 16,384 H100s its paper
+# gives 41 % of peak.  Over 90 % of the time was at work (arXiv 2407.21783, table 4,
+# section 3.3.4).  Its [model
 # card](https://github.com/meta-llama/llama-models/blob/main/models/llama3_1/MODEL_CARD.md)
 # gives what the run took: 30.84 million chip hours.
 
@@ -579,9 +571,9 @@ for name, kept in (
 print(f"{'the run':22}{took / hour / 1e6:13.1f}{took / 16_384 / day:12.0f}")
 
 # %% [markdown]
-# Both shares come from the same run, so this is a check of its books and no prediction.
-# They close but for 6 %, and any time at work above 90 % would leave a larger gap.
-# Problem 4 makes a prediction.  A rule: *plan with a third of the data sheet.*
+# Both shares come from the same run, so this checks its accounts and predicts nothing.
+# A gap of 6 % is left.  It is larger still if more than 90 % of the time was at work.
+# A rule: *plan with a third of the data sheet.*
 #
 # You pay for work done, too.  Let a V100's hour cost a fifth of an H100's (assumed),
 # and let both reach the same shares of their rates.
@@ -598,17 +590,15 @@ print(f"For training you guessed {guess_price:g} times.")
 # %% [markdown]
 # Training takes eight V100s for each H100, so the cheaper hour makes the dearer run.
 # For one reader bandwidth counts, and a model small enough for a V100 is cheaper there.
-# At this price neither is best for both.  Nor is the hourly price all: the **total cost
-# of ownership** of a machine is its price and all that it takes to house, feed, cool
-# and mend it.
+# At this price neither is best for both.  Problem 3 asks when it pays to own a machine
+# and not to rent it.
 #
 # ## The roof of your own machine
 #
 # Last, find the roof of the machine in front of you.  A large copy gives $BW$, reads
-# and writes together.  The rate $R_\text{peak}$ is that of one layer, of the model
-# below, for 256 readers (1,024 on a GPU), twice the most that follow.  The first run of
-# each warms up and does not count; the time is the median of the others.  A CPU works
-# with one core here, and its time is what that core spends on us.
+# and writes together.  One layer of the model below, for more readers than we shall
+# time, gives $R_\text{peak}$.  A CPU works with one core here, and its time is what
+# that core spends on us.
 
 # %%
 torch.set_num_threads(1)
@@ -785,49 +775,13 @@ plt.show()
 #
 #    </details>
 #
-# 4. Llama 2 took 184,320 A100 hours with 7 billion weights, 368,640 with 13 and
-#    1,038,336 with 34, all on 2 trillion tokens (arXiv 2307.09288, table 2).  Take the
-#    mean share of peak of the three and predict 70 billion weights.  It took 1,720,320.
-#
-#    <details><summary>Answer</summary>
-#
-#    The peak cancels in the mean share, so this tests only that hours grow with
-#    weights.  The mean does better than every rival but one, the smallest run in
-#    proportion.
-#
-#    ```python
-#    P = np.array([7e9, 13e9, 34e9])
-#    ran = np.array([184_320, 368_640, 1_038_336])
-#    at_peak = 6 * P * 2e12 / (312 * TFLOP) / hour
-#    alone = 10 * at_peak[0]
-#    law = calendar(alone, (at_peak / ran).mean())
-#    slope = np.log(ran[2] / ran[0]) / np.log(34 / 7)
-#    power = ran[2] * (70 / 34) ** slope
-#    guesses = {"mean share": law, "peak alone": alone, "power law": power}
-#    guesses["largest run in proportion"] = ran[2] * 70 / 34
-#    guesses["smallest run in proportion"] = ran[0] * 70 / 7
-#    for name, x in guesses.items():
-#        print(f"{name:27}{x:9,.0f} hours, error {x / 1_720_320 - 1:+.0%}")
-#    ```
-#
-#    ```text
-#    mean share                 1,981,377 hours, error +15%
-#    peak alone                   747,863 hours, error -57%
-#    power law                  2,287,576 hours, error +33%
-#    largest run in proportion  2,137,751 hours, error +24%
-#    smallest run in proportion 1,843,200 hours, error +7%
-#    ```
-#
-#    </details>
-#
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
-# The book's open calculations (mlsysim 0.3.0) also give the 42.1 ms, 0.34 % and 21.7 %,
-# the rates of the tiers, the rack of 72 chips at 120 kW and the 42 % of problem 3.  Its
-# power is their 8,375 W, a tenth more for the site, at 7 cents a kWh.  Rates are from
-# NVIDIA's data sheets: numbers of 16 bits, one direction, and without the doubled rates
-# for matrices that are half zeros.  The 70.6 billion weights follow from the shape that
-# the paper's table 3 gives.
+# The book's open calculations (mlsysim 0.3.0) also give the 42.1 ms, 0.34 % and 21.7 %.
+# They agree on the tiers' rates, on the rack of 72 chips at 120 kW, and on the 42 % of
+# problem 3.  That problem's power is their 8,375 W, a tenth more for the site, at 7
+# cents a kWh.  Rates are from NVIDIA's data sheets: numbers of 16 bits, one direction,
+# and without the doubled rates for matrices that are half zeros.
 #
 # The book's calendar adds each overhead to the time; ours takes it as a share.
 #
