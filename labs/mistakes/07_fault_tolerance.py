@@ -16,12 +16,13 @@ def plan_run(fleet, work, T_write, T_restart):
                 rework=rework)
 """
 INTERVAL = """
-def best_interval(lives, T_write, T_restart):
+def best_interval(lives, T_copy, T_write, T_restart):
     def share(tau):
-        segments = np.floor((lives - T_restart) / (tau + T_write))
+        segments = np.floor((lives - T_restart - T_write) / (tau + T_copy))
         return tau * np.maximum(segments, 0).sum() / lives.sum()
 
-    taus = np.sqrt(2 * T_write * lives.mean()) * np.geomspace(1 / 3, 3, 60)
+    taus = np.sqrt(2 * T_copy * lives.mean()) * np.geomspace(1 / 3, 3, 60)
+    taus = taus.clip(min=T_write)
     return taus[np.argmax([share(t) for t in taus])]
 """
 SAVE = """
@@ -60,16 +61,16 @@ def restore(trainer, state):
     trainer.seek(state["order"], state["place"])
 """
 FIT = """
-def best_interval(lives, T_write, T_restart):
+def best_interval(lives, T_copy, T_write, T_restart):
     shape = shape_of(lives)
     scale = lives.mean() / math.gamma(1 + 1 / shape)
-    first = young_daly(T_write, lives.mean())
+    first = young_daly(T_copy, lives.mean())
 
     def share(tau):
-        ends = T_restart + (tau + T_write) * np.arange(1, 20000)
+        ends = T_restart + T_write + (tau + T_copy) * np.arange(1, 20000)
         return tau * np.exp(-((ends / scale) ** shape)).sum()
 
-    return max(first * np.geomspace(1 / 3, 3, 100), key=share)
+    return max(np.maximum(T_write, first * np.geomspace(1 / 3, 3, 100)), key=share)
 """
 ABFT = """
 def verify(C, rows, columns):
@@ -149,23 +150,45 @@ WRONG = {
     },
     "interval": {
         "Young-Daly at the mean life": """
-def best_interval(lives, T_write, T_restart):
-    return float(young_daly(T_write, lives.mean()))
+def best_interval(lives, T_copy, T_write, T_restart):
+    return max(T_write, young_daly(T_copy, lives.mean()))
 """,
-        "the exact interval, for exponential lives": """
-def best_interval(lives, T_write, T_restart):
-    return float(daly_interval(T_write, lives.mean()))
+        "Young-Daly, of copy and write together": """
+def best_interval(lives, T_copy, T_write, T_restart):
+    return float(young_daly(T_copy + T_write, lives.mean()))
 """,
-        "forgets the restart": swap(INTERVAL, "(lives - T_restart)", "lives"),
-        "counts writes as work": swap(
-            INTERVAL, "return tau *", "return (tau + T_write) *"
+        "the chapter's share: the job waits for each write": """
+def share_of_work(lives, tau, W, R):
+    kept = np.floor(np.maximum(lives - R, 0) / (tau + W))
+    return tau * kept.sum() / lives.sum()
+
+def best_interval(lives, T_copy, T_write, T_restart):
+    W = T_copy + T_write
+    taus = young_daly(W, lives.mean()) * np.geomspace(1 / 3, 3, 75)
+    taus = taus[taus >= T_write]
+    return max(taus, key=lambda tau: share_of_work(lives, tau, W, T_restart))
+""",
+        "takes the write for the pause": swap(
+            swap(INTERVAL, "- T_restart - T_write", "- T_restart"),
+            "(tau + T_copy)",
+            "(tau + T_write)",
+        ),
+        "counts what was copied and not yet written": swap(
+            INTERVAL, "- T_restart - T_write", "- T_restart"
+        ),
+        "counts a segment when the next is copied": swap(
+            INTERVAL, "- T_restart - T_write", "- T_restart - tau - T_copy"
+        ),
+        "forgets the restart": swap(INTERVAL, "- T_restart - T_write", "- T_write"),
+        "lets writes overlap": swap(
+            INTERVAL, "    taus = taus.clip(min=T_write)\n", ""
+        ),
+        "counts copies as work": swap(
+            INTERVAL, "return tau *", "return (tau + T_copy) *"
         ),
         "forgets what a failure loses": swap(INTERVAL, "np.floor", ""),
-        "tries half of Young-Daly's to twice": swap(
+        "tries half of the square root's to twice": swap(
             INTERVAL, "geomspace(1 / 3, 3, 60)", "geomspace(1 / 2, 2, 60)"
-        ),
-        "tries 0.7 to 3 times Young-Daly's": swap(
-            INTERVAL, "geomspace(1 / 3, 3, 60)", "geomspace(0.7, 3, 60)"
         ),
         "from a hundred lives": swap(
             INTERVAL, "    def share", "    lives = lives[:100]\n\n    def share"
@@ -187,8 +210,8 @@ def shape_of(lives):
 """,
         "a share of the mean life, not a mean share": swap(
             INTERVAL,
-            "np.floor((lives - T_restart) / (tau + T_write))",
-            "np.floor((lives.mean() - T_restart) / (tau + T_write))",
+            "np.floor((lives - T_restart",
+            "np.floor((lives.mean() - T_restart",
         ),
         "saves no longer than the median life": swap(
             INTERVAL, "lives.mean()", "np.median(lives)"
@@ -259,6 +282,38 @@ def load(fs, name):
         ),
         "a checksum of both ends": SAVE.replace(
             "hashlib.sha256(state)", "hashlib.sha256(state[:4096] + state[-4096:])"
+        ),
+        "a digest of one byte": SAVE.replace(
+            "hashlib.sha256(state).digest()", "hashlib.sha256(state).digest()[:1]"
+        ).replace("data[:32], data[32:]", "data[:1], data[1:]"),
+        "a digest of the first 64 bytes": SAVE.replace(
+            "hashlib.sha256(state)", "hashlib.sha256(state[:64])"
+        ),
+        "a state in hex, twice as long": swap(
+            SAVE,
+            "hashlib.sha256(state).digest() + state",
+            "(hashlib.sha256(state).digest() + state).hex().encode()",
+        ).replace(
+            "    data = fs.read(name)\n",
+            "    file = fs.read(name)\n    data = bytes.fromhex(file.decode())\n"
+            "    if file != data.hex().encode():\n"
+            "        raise ValueError('damaged')\n",
+        ),
+        "removes all files that end like its own": swap(
+            SAVE.replace('".new"', '".tmp"'),
+            "    fs.write(",
+            "    for n in fs.listdir():\n        if n.endswith('.tmp'):\n"
+            "            fs.remove(n)\n    fs.write(",
+        ),
+        "removes its litter last, and does not sync that": swap(
+            swap(
+                SAVE,
+                '    temporary = name + ".new"\n',
+                '    old = [n for n in fs.listdir() if n.startswith(name + ".new.")]\n'
+                '    temporary = f"{name}.new.{len(old)}"\n',
+            ),
+            "    fs.fsync_folder()\n",
+            "    fs.fsync_folder()\n    for n in old:\n        fs.remove(n)\n",
         ),
         "removes all that begins like its name": swap(
             SAVE,
@@ -488,35 +543,63 @@ def plan_run(fleet, work, T_write, T_restart):
 """,
     },
     "interval": {
-        "another way to count": INTERVAL,
+        "the chapter's share, with a restart that ends later": """
+def share_of_work(lives, tau, W, R):
+    kept = np.floor(np.maximum(lives - R, 0) / (tau + W))
+    return tau * kept.sum() / lives.sum()
+
+def best_interval(lives, T_copy, T_write, T_restart):
+    root = young_daly(T_copy, lives.mean())
+    taus = np.geomspace(max(T_write, root / 3), 3 * root, 60)
+    late = T_restart + T_write
+    return max(taus, key=lambda tau: share_of_work(lives, tau, T_copy, late))
+""",
+        "plays one segment of all lives after another": """
+def best_interval(lives, T_copy, T_write, T_restart):
+    lives = np.sort(lives)
+
+    def work(tau):
+        copied, k, total = T_restart + tau + T_copy, 1, 0.0
+        while copied + T_write <= lives[-1]:
+            total += tau * (lives.size - np.searchsorted(lives, copied + T_write))
+            copied, k = copied + tau + T_copy, k + 1
+        return total
+
+    tau, tried = float(young_daly(T_copy, lives.mean())) / 3, []
+    for _ in range(56):
+        tried.append(max(tau, T_write))
+        tau *= 1.04
+    return max(tried, key=work)
+""",
         "by a histogram of lives, in two passes": """
-def best_interval(lives, T_write, T_restart):
+def best_interval(lives, T_copy, T_write, T_restart):
     bins = np.geomspace(lives.min(), lives.max(), 60_000)
     counts, edges = np.histogram(lives, bins)
     middle = np.sqrt(edges[1:] * edges[:-1])
 
     def work(tau):
-        segments = np.floor((middle - T_restart).clip(min=0) / (tau + T_write))
-        return tau * (counts * segments).sum()
+        late = (middle - T_restart - T_write).clip(min=0)
+        return tau * (counts * np.floor(late / (tau + T_copy))).sum()
 
-    first = math.sqrt(2 * T_write * lives.mean())
+    first = math.sqrt(2 * T_copy * lives.mean())
     for low, high in ((1 / 3, 3), (0.95, 1.05)):
-        taus = first * np.geomspace(low, high, 60)
+        taus = np.maximum(first * np.geomspace(low, high, 60), T_write)
         first = taus[np.argmax([work(tau) for tau in taus])]
     return np.float32(first)
 """,
-        "sorted lives, a polynomial through the shares": """
+        "sorted lives in pandas, and only intervals that are allowed": """
 import pandas as pd
 
-def best_interval(lives, T_write, T_restart):
+def best_interval(lives, T_copy, T_write, T_restart):
     lives = pd.Series(lives).sort_values().to_numpy()
-    first = float(young_daly(T_write, lives.mean()))
+    first = float(young_daly(T_copy, lives.mean()))
 
     def work(tau):
-        ends = np.arange(T_restart, lives[-1], tau + T_write)[1:]
+        ends = np.arange(T_restart + T_write, lives[-1], tau + T_copy)[1:]
         return tau * (len(lives) - np.searchsorted(lives, ends)).sum()
 
     taus = first * np.geomspace(1 / 3, 3, 60)
+    taus = [tau for tau in taus if tau >= T_write]
     works = [work(tau) for tau in taus]
     i = int(np.argmax(works))
     return [*taus][i]

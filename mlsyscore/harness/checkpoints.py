@@ -20,7 +20,9 @@ MOST = 20  # changes that one save may make
 FOLDERS = 12  # that are tried of all which one crash may leave
 SECOND = 4  # of them meet a second crash
 TOGETHER = 7  # changed files that are made of one state
+ALIKE = 90  # states of a checksum's test: of 256 values two are the same, surely
 OTHERS = {"notes.txt": b"not yours", "model.ckpt.txt": b"not yours either"}
+OTHERS |= {"draft.tmp": b"somebody's temporary file"}
 
 
 @dataclass(frozen=True)
@@ -143,15 +145,20 @@ def survives(found: Found, got: Any) -> None:
 
 
 def tidy(found: Found, disk: Disk, name: str) -> None:
-    """AssertionError unless a folder holds what others left, and one file more."""
-    files, where = contents(disk), f"save {found.save} crashed after {found.done}"
-    unexpected = sorted(set(files) ^ {*OTHERS, name})
-    assert not unexpected, (
-        f"{where}; another save returned, and the folder holds {', '.join(files)}; "
-        f"{name} and {', '.join(OTHERS)} are expected"
-    )
-    for other, data in OTHERS.items():
-        assert files[other] == data, f"{where}; another save changed {other}"
+    """AssertionError unless a folder holds what others left, and one file more.
+
+    It does now, and after a power failure that follows.
+    """
+    where = f"save {found.save} crashed after {found.done}; another save returned"
+    for folder in (disk, *after_crash(disk)):
+        files = contents(folder)
+        later = ", then power failed" * (folder is not disk)
+        assert set(files) == {*OTHERS, name}, (
+            f"{where}{later}, and the folder holds {', '.join(files)}; "
+            f"{name} and {', '.join(OTHERS)} are expected"
+        )
+        for other, data in OTHERS.items():
+            assert files[other] == data, f"{where}, and changed {other}"
 
 
 def saved(save: Save, name: str, state: bytes) -> bytes:
@@ -212,6 +219,23 @@ def damaged(file: bytes, other: bytes, bit: int) -> Iterator[tuple[str, bytes]]:
         yield "as long as it was, all zeros", bytes(n)
 
 
+def tells_apart(save: Save, name: str, state: bytes) -> None:
+    """AssertionError if a checksum is the same for two of ALIKE states.
+
+    They differ in two neighbouring bytes, and so would their files.
+    """
+    own, at = anew(state), len(state) // 2
+    pairs = (bytes([k, 7 * k % 256]) for k in range(ALIKE))
+    files = [saved(save, name, own[:at] + pair + own[at + 2 :]) for pair in pairs]
+    for one, other in itertools.combinations(files, 2):
+        apart = sum(a != b for a, b in zip(one, other, strict=False))
+        assert len(one) != len(other) or apart > 2, (
+            f"two states of {len(state)} bytes make files of {len(one)} bytes, which "
+            f"differ in {apart}: these can be changed, and load sees no damage.  Does "
+            "the checksum cover all of the state, and has it more than 256 values?"
+        )
+
+
 def loads_back(save: Save, load: Load, name: str, states: Sequence[bytes]) -> None:
     """AssertionError unless each of some states is loaded after its save, and no other.
 
@@ -263,6 +287,8 @@ def finds_damage(
     save: Save, load: Load, name: str, state: bytes, other: bytes, bit: int
 ) -> None:
     """AssertionError unless each changed file is refused, and each whole one loaded."""
+    if 2 <= len(state) <= 4096:
+        tells_apart(save, name, state)
     for what, data, want in changed(save, name, state, other, bit):
         got = outcome(load, Disk({name: data}), name)
         assert want is None or got == want, f"{what}: load gives {told(got)}"

@@ -1,3 +1,4 @@
+import hashlib
 import zlib
 
 import pytest
@@ -16,6 +17,7 @@ from mlsyscore.harness.checkpoints import (
     saved,
     survives,
     survives_crashes,
+    tells_apart,
     tidy,
     told,
 )
@@ -148,6 +150,7 @@ def test_others_files_are_left_alone():
     save(crash.left, "model", b"x")
     tidy(crash, crash.left, "model")
     crash.left.write("notes.txt", b"mine now")
+    crash.left.fsync("notes.txt")
     with pytest.raises(AssertionError, match=r"changed notes\.txt"):
         tidy(crash, crash.left, "model")
     crash.left.remove("notes.txt")
@@ -259,3 +262,56 @@ def test_a_save_has_a_history():
     assert set(rows[3][1]) == {"before", "new"}
     assert rows[4][1] == {"new": 1}
     assert "damaged" in dict(crash_history(in_place, load, "model"))["write model"]
+
+
+def test_a_checksum_of_one_byte_is_too_short():
+    def short(disk, name, state):
+        disk.write(name, hashlib.sha256(state).digest()[:1] + state)
+
+    for n in (2, 14, 90):
+        with pytest.raises(AssertionError, match=r"which differ in [12]: these can"):
+            tells_apart(short, "model", bytes(n))
+
+
+@pytest.mark.parametrize("checksum", [zlib.adler32, zlib.crc32])
+def test_short_checksums_that_see_every_pair_pass(checksum):
+    def packed(disk, name, state):
+        disk.write(name, state + checksum(state).to_bytes(4, "big"))
+
+    for n in (2, 15, 90):
+        tells_apart(packed, "model", b"x" * n)
+
+
+def test_a_checksum_that_leaves_the_end_out_tells_nothing_apart():
+    def head(disk, name, state):
+        disk.write(name, zlib.crc32(state[:40]).to_bytes(4, "big") + state)
+
+    with pytest.raises(AssertionError, match="cover all of the state"):
+        tells_apart(head, "model", bytes(90))
+
+
+def test_litter_whose_removal_is_not_synced_comes_back():
+    def late(disk, name, state):
+        old = [n for n in disk.listdir() if n.startswith(name + ".new")]
+        disk.write(
+            f"{name}.new{len(old)}", zlib.crc32(state).to_bytes(4, "big") + state
+        )
+        disk.fsync(f"{name}.new{len(old)}")
+        disk.replace(f"{name}.new{len(old)}", name)
+        disk.fsync_folder()
+        for n in old:
+            disk.remove(n)
+
+    with pytest.raises(AssertionError, match="then power failed, and the folder holds"):
+        leaves_nothing(late, late, load, "model", STATES)
+
+
+def test_a_temporary_file_of_others_is_left():
+    def sweeps(disk, name, state):
+        for n in disk.listdir():
+            if n.endswith(".tmp"):
+                disk.remove(n)
+        save(disk, name, state)
+
+    with pytest.raises(AssertionError, match=r"unexpected or gone: \['draft\.tmp'\]"):
+        loads_back(sweeps, load, "model", STATES)
