@@ -12,7 +12,7 @@
 # arithmetic.  In a *step* every machine takes its share of the data and works out how
 # the model's parameters should change.  These changes are its *gradient*.  Then the
 # machines add up all their gradients, change their parameters alike, and begin the next
-# step.  In a run of a hundred thousand steps, a second of each is a day of the run.
+# step.
 #
 # *How much faster does a fleet become with faster machines, and how much with more of
 # them?*
@@ -90,7 +90,7 @@ plt.show()
 
 # %% [markdown]
 # Whoever has computed early waits for the last, because the sum needs everybody's
-# gradient.  Then all exchange gradients, and the next step can begin.
+# gradient.
 #
 # Let $T_\text{compute}$ be the time that *one* machine would need for all the
 # arithmetic of the step.  Then $N$ machines compute for $T_\text{compute}/N$ each.
@@ -107,8 +107,7 @@ plt.show()
 # > T_\text{sync}$.  It hides behind computing, so $T_\text{overlap} \le
 # > T_\text{compute}/N$.
 #
-# The law is bookkeeping for a step in which no machine is down.  It becomes useful
-# where we know how each term depends on $N$.
+# The law is bookkeeping for a step in which no machine is down.
 
 
 # %%
@@ -156,8 +155,7 @@ print(f"you guessed {guess:g} s, {now / guess:.2f} times as fast")
 # times as fast.  A rule for the head: *whatever accelerators you buy, the fleet becomes
 # at most $1 + 1/\rho$ times as fast.*
 #
-# Our $\rho$ is extreme, because a machine that computes for 1.2 s has little work.  The
-# first problem of *Try it* asks how much work would balance the bytes.
+# Our $\rho$ is extreme, because a machine that computes for 1.2 s has little work.
 #
 # The **coordination tax** is the share of a step that is not computing.  Despite its
 # name it counts communication too.  A fleet whose tax is more than half is
@@ -180,8 +178,8 @@ for offer, (work, talk, hidden) in offers.items():
 
 # %% [markdown]
 # Removing four fifths of the operations does what a chip five times as fast would do,
-# because it shrinks the same small term.  Hiding takes no more than that term away.
-# Only the network's offer shrinks the large one.
+# because it shrinks the same small term.  Only the network's offer shrinks the large
+# one.
 #
 # ## Where adding stops
 #
@@ -218,8 +216,8 @@ for offer, (work, talk, hidden) in offers.items():
 #
 # Take GPT-2 XL, with 1.5 billion parameters (Radford et al., 2019).  Training takes 6
 # operations for each parameter and token, two forward and four backward.  The rest we
-# assume: half a million tokens a step, H100s at 40 % of their peak of 989 TFLOP/s, and
-# ports of 400 Gb/s (`NDR`) with a start-up of 1.5 µs.
+# assume.  A step has half a million tokens.  The H100s reach 40 % of their peak of
+# 989 TFLOP/s, and ports of 400 Gb/s (`NDR`) have a start-up of 1.5 µs.
 
 # %%
 M = 2 * GPT2_XL.P
@@ -244,8 +242,7 @@ print(f"N* by the formula: {np.sqrt(T_compute / (2 * NDR.alpha)):,.0f} machines"
 # *Efficiency* is $T_\text{step}(1) / (N\,T_\text{step}(N))$: the time of one machine's
 # work over all the machines' time.  From $N_{1/2}$ to the fastest fleet the company
 # buys twenty times the machines, and the step gains less than twofold.  After that,
-# each further machine makes the step *longer*.  (The formula for $N^*$ is half a per
-# cent off, because it replaced $N-1$ by $N$.)
+# each further machine makes the step *longer*.
 
 
 # %%
@@ -355,10 +352,10 @@ print(f"{'mean, without sign':28}", *(f"{e:7.1%}" for e in np.abs(errors).mean(0
 
 # %% [markdown]
 # The law comes closest in four series of six, and on average.  It loses MegaScale's to
-# two rivals.  It loses the last, ZeRO-3's, to "no gain".
+# two rivals, and ZeRO-3's to "no gain".
 #
-# The last two rows train *the same model on the same GPUs*.  With 384 GPUs their steps
-# take nearly the same time.  The constant tells them apart:
+# The last two rows train *the same model on as many GPUs*.  The constant tells them
+# apart:
 
 # %%
 for name in ("PTD, 175 billion", "ZeRO-3, 175 billion"):
@@ -367,41 +364,15 @@ for name in ("PTD, 175 billion", "ZeRO-3, 175 billion"):
     share = f"{c / T[0]:3.0%} of the {T[0]:.0f} s with 384 GPUs"
     print(f"{name:20} c is {c:2.0f} s, {share}")
 
-# %%
-#| label: fig-published
-#| fig-cap: "The same model, shared in two ways: all the GPUs' time in one step."
-#| fig-alt: "PTD's line is nearly flat; ZeRO-3's rises from 8.5 to 28 GPU-hours."
-# @title The same model, shared in two ways
-_, ax = plt.subplots()
-many = np.linspace(1, 1700)
-for name, color, marker, dash in (("PTD", "C0", "o", "-"), ("ZeRO-3", "C1", "s", "--")):
-    N, T = np.array(small), SERIES[f"{name}, 175 billion"][1]
-    cost = N * T / hour
-    w, c = line(N[:-1], T[:-1])
-    ax.plot(many, (w + c * many) / hour, color, ls=dash, label=f"{name}, law")
-    ax.plot(N[:-1], cost[:-1], marker, color=color, ms=8, label=f"{name}, fitted")
-    held = {"color": color, "mfc": "white", "ms": 9, "ls": ""}
-    ax.plot(N[-1], cost[-1], marker, label=f"{name}, held back", **held)
-ax.set(xlabel="GPUs", ylabel="all GPUs' time in a step (h)", ylim=(0, 32))
-ax.set_xticks([0, *small], ["0", *(f"{n:,}" for n in small)])
-ax.legend(loc="upper left")
-plt.show()
-
 # %% [markdown]
-# Multiply the law by $N$, and it is a straight line: all GPUs together spend $w + cN$.
-# Perfect sharing would be flat, and $c$ is the slope.  Every further GPU costs ZeRO-3
-# its $c$.  One cause may be that each GPU fetches parameters from all others.
-#
-# Read only the first digit of these slopes.  A line through two points always fits, and
-# ZeRO-3's third point lies above its line.  There may also be a second cause.  ZeRO-3
-# had 4, 2, and 1 sequences on each GPU, and a GPU with little to do may compute badly.
-# Timings of the whole step cannot separate the two.
+# Take the two constants as rough.  A line through two points always fits, and ZeRO-3's
+# third point lies above its line.  ZeRO-3 had 4, 2, and 1 sequences on each GPU, and a
+# GPU with little to do may compute badly.  The law has no term for that.
 #
 # ## The latest of N
 #
-# The fits took waiting as a part of $c$.  Where does waiting come from?  A **barrier**
-# is a point that no machine passes before all have reached it.  The **straggler** is
-# the machine that reaches it last.
+# Where does waiting come from?  A **barrier** is a point that no machine passes before
+# all have reached it.  The **straggler** is the machine that reaches it last.
 #
 # Let every machine be late by a random delay of mean $d$.  Suppose the delays are
 # *exponential*, which means that a delay forgets how long it has lasted.  While $N$
@@ -428,8 +399,8 @@ print(f"mean delay {d / ms:.0f} ms; the latest of 1,024: {latest(1024, d) / ms:.
 print(f"you guessed {guess_late:g} ms")
 
 # %% [markdown]
-# Does a fleet really wait for the latest?  Let us write no barrier at all.  In this
-# play of GPT-2 XL each machine sends its next chunk as soon as its port is free *and*
+# Does a fleet really wait for the latest?  Let us write no barrier at all.  This is a
+# play of GPT-2 XL.  Each machine sends its next chunk as soon as its port is free *and*
 # its left neighbour's chunk has come.  We watch the machine that is done *first*.  If
 # each could go at its own pace, that one would have been hardly late.
 
@@ -456,13 +427,12 @@ for N in (8, 64, 512):
     print(f"{N:3}   {runs.mean():.3f} s ± {error:.3f} s   {law:.3f} s   {alone:.3f} s")
 
 # %% [markdown]
-# Even the first machine is done only when the law says, after the latest has come.  The
-# gap to its own pace grows with the fleet.  So the sum *is* a barrier, although nobody
-# wrote one: every sum needs a chunk from everybody.
+# Even the first machine is done only when the law says, after the latest has come.  So
+# the sum *is* a barrier, although nobody wrote one: every sum needs a chunk from
+# everybody.
 #
 # Exponential delays were an assumption.  Take two others of the same mean.  Half-normal
-# delays are hardly ever long.  Pareto delays become rarer only by a power of their
-# length, so once in a while one is very long.
+# delays are hardly ever long.  Of Pareto delays, once in a while one is very long.
 
 # %%
 rng = np.random.default_rng(2)
@@ -526,9 +496,9 @@ print(f"all {N:,} are up with probability {up:.5f}; you guessed {guess_up:g}")
 
 # %% [markdown]
 # Does $1/N$ hold?  On a cluster of A100s, jobs on one machine of 8 GPUs ran for 47.7
-# days between failures, and jobs of 1,024 GPUs for 7.9 hours (Kokolis et al., arXiv
-# 2410.21680, section III).  That is 1 machine against 128.  A rival lets stops become
-# more frequent only by $\sqrt N$, as sums of random numbers often grow.
+# days between failures.  Jobs on 128 such machines ran for 7.9 hours (Kokolis et al.,
+# arXiv 2410.21680, section III).  A rival lets stops become more frequent only by
+# $\sqrt N$.
 
 # %%
 laws = {
@@ -542,9 +512,9 @@ for name, law in laws.items():
 
 # %% [markdown]
 # From one machine to 128 the law is off by an eighth.  The last row is a miss.  It
-# starts from the same paper's rate for the whole cluster, 6.5 failures in 1,000
-# machine-days.  By that rate even one machine would run for 154 days, not 47.7.  So
-# most of the miss lies in the rate, not in $1/N$: count the stops of jobs like yours.
+# starts from the same paper's rate for the whole cluster.  By that rate even one
+# machine would run for 154 days, not 47.7.  So most of the miss lies in the rate, not
+# in $1/N$.
 #
 # > **War story · The training run that failed every few hours (2024).** Llama 3 405B
 # > trained on 16,384 H100s.  In 54 days 419 interruptions came unannounced, one every
@@ -672,9 +642,8 @@ plt.show()
 # cannot tell the rules apart.  The law can lose: where other programs are busy,
 # processes also wait for a core, and it has no term for that.
 #
-# Beyond your cores, by the law, computing gets no shorter, and neither does the sum.
-# So the fastest fleet has at most as many processes as cores.  Has yours?  One process
-# is fastest where the sum costs more than a second core saves.
+# Beyond your cores, by the law, no term gets shorter.  So the fastest fleet has at most
+# as many processes as cores.  Has yours?
 #
 # ## Which C binds
 #
@@ -683,8 +652,8 @@ plt.show()
 #
 # - **B, the recommender.**  It answers a request from 100 rows of a table, of 512 bytes
 #   each, which other machines hold.  A row comes over 200 Gb/s, late by an exponential
-#   delay of mean 1 ms.  The arithmetic takes 1 ms.  It contains no delay, so unlike
-#   above we subtract no $d$: the waiting is $d\,H_{100}$.
+#   delay of mean 1 ms.  The arithmetic takes 1 ms.  No delay is booked there, so the
+#   waiting is all of $d\,H_{100}$.
 # - **C, the phone.**  It trains on its owner's data for 30 minutes, then sends 50 MiB
 #   at 10 Mb/s.  A phone that is late is left out, so nobody waits.
 #
@@ -706,10 +675,9 @@ for workload, times in LIGHTHOUSES.items():
     print(f"{workload:20}{columns}  {binds} binds")
 
 # %% [markdown]
-# Each workload wants another offer.  B hardly moves bytes and hardly computes; it waits
-# for the last of 100 rows.  By the mean lateness, 1 ms, it would seem to compute for
-# half of its time.  And C, at the edge of the network, is no small copy of A: a network
-# twice as fast gives A 1.92 times its speed, and C 1.01 times.
+# Each workload wants another offer.  B mostly waits for the last of 100 rows.  By the
+# mean lateness, 1 ms, it would seem to compute for half of its time.  And C, at the
+# edge of the network, is no small copy of A: a faster network gains it almost nothing.
 #
 # So faster machines gain what the binding term allows.  More machines gain until the
 # first limit: the bytes, the start-ups, the latest, the dead.  Some limits are no
@@ -722,12 +690,10 @@ for workload, times in LIGHTHOUSES.items():
 # "The book" is *Machine Learning Systems at Scale*, to which this is a companion.
 #
 # - *Lighthouses.* A's 1.2 s, 28 s and 200 Gb/s and B's 100 rows are the book's (open
-#   calculations, mlsysim 0.3.0), the rest of B and C is assumed.
-# - *Published steps.* Narayanan et al. also print days of training with 384 GPUs, which
-#   come to 76 s a step by PTD and 82 s by ZeRO-3.  The tables hold eight series; we use
-#   six.  Of MegaScale with 768 sequences we hold two of the paper's four sizes, too few
-#   to fit and predict.  ZeRO-3 with 530 billion has 2,560 sequences in its smallest
-#   fleet, and 2,240 in only two others.
+#   calculations, mlsysim 0.3.0).  The rest of B and C is assumed.
+# - *Published steps.* Two series are left out.  Of MegaScale with 768 sequences we hold
+#   two sizes, too few to fit and predict.  ZeRO-3 with 530 billion has fewer sequences
+#   in its larger fleets.
 # - *The latest of N.* The sum of exponential gaps is Rényi's (1953).
 # - *Failures.*  Llama's 419 stops include software, network and hosts.  The book counts
 #   50,000 hours for an accelerator alone.
@@ -767,10 +733,10 @@ for workload, times in LIGHTHOUSES.items():
 #
 #    <details><summary>Answer</summary>
 #
-#    If both go on, each changes its own copy of the parameters by its own data.  There
-#    are then two models, and no rule says how to join them.  So training stops, or one
-#    part alone goes on: it chooses consistency.  A service may go on, because an answer
-#    by parameters that are a little old is better than none.
+#    If both go on, each changes its own copy of the parameters, and there are two
+#    models.  So training stops, or one part alone goes on: it chooses consistency.  A
+#    service may go on, because an answer by parameters that are a little old is better
+#    than none.
 #
 #    </details>
 #
