@@ -28,7 +28,7 @@ from scipy.stats import binom
 
 from mlsyscore import processes
 from mlsyscore.catalog import HDR, NDR, ROCE_100G, ROCE_400G
-from mlsyscore.units import GB, KB, MB, Gbps, KiB, million, si, us
+from mlsyscore.units import GB, KB, MB, Gbps, KiB, si, us
 
 plt.style.use("mlsyscore.figures")
 
@@ -92,9 +92,6 @@ for name, link in links.items():
     ends = f"{link.alpha / us:5.1f} µs {link.beta / Gbps:6.0f} Gb/s"
     size = link.alpha * link.beta / KB
     print(f"{name:9} {ends} {size:6.1f} KB {small:8.2f} µs {large:9.1f} ms")
-
-# %% [markdown]
-# Four times the rate makes RoCE's 350 MB four times faster, and its 4 KB hardly at all.
 
 # %%
 slow = message(10 * KB, HDR.alpha, HDR.beta)
@@ -175,12 +172,12 @@ for machine, times in SENT.items():
 
 # %% [markdown]
 # The law errs least on both.  For the H100s it still says a sixth too much.  In their
-# file the time *falls* from 93 to 71 µs between 2.06 and 2.10 MB, so larger messages
+# file the time *falls* from 93 to 71 µs between 2.06 and 2.10 MB.  So larger messages
 # are probably sent in another way.  A fit knows only what it saw.
 #
 # Now your own machine.  Two processes send messages back and forth, and the fastest of
-# 30 passes counts.  The sizes are powers of four.  The fit minimises relative errors:
-# absolute ones would leave it to the largest size.
+# 30 passes counts.  The fit minimises relative errors: absolute ones would leave it to
+# the largest size.
 
 
 # %%
@@ -213,9 +210,8 @@ print(f"fitted up to {si(n[-2], 'B')}: α {si(alpha, 's')}, β {si(beta, 'B/s')}
 print(f"{si(n[-1], 'B')} held back: {foretell(n, T)}")
 
 # %% [markdown]
-# Which of the three errs least on your machine?  It need not be the law.  Past the
-# fitted sizes the rate may change, say where a cache is full.  Then two mistakes of a
-# rival can cancel.
+# Which of the three errs least on your machine?  It need not be the law: past the
+# fitted sizes the rate may change.
 #
 # The ring cuts each 5 GB into 1,024 messages of 5 MB, far above the $n^*$ of 75 KB.  So
 # start-ups are not what holds the room's sum at a quarter.
@@ -227,8 +223,7 @@ print(f"{si(n[-1], 'B')} held back: {foretell(n, T)}")
 # layers of switches.  Each *edge* switch gives half of its ports to hosts and half to
 # *aggregation* switches.  Edge and aggregation switches that are joined form a *pod*,
 # and *core* switches join the pods.  Our room has $k = 16$, so 16 pods of 64 hosts.  Of
-# its cables to the core only one in four is there (`r = 4`).  The picture's lower tree
-# has one in two.
+# its cables to the core only one in four is there (`r = 4`).
 
 
 # %%
@@ -272,8 +267,8 @@ for r, title in ((1, "all core cables: 8 cross the cut"), (2, "1 in 2: 4 cross i
 plt.show()
 
 # %% [markdown]
-# A core switch belongs to neither half.  Drawn on the left, its cables to the right are
-# cut; drawn on the right, as many would be.
+# Core switches belong to neither half.  If they stood on the right, as many cables
+# would be cut.
 #
 # Draw a line between two halves of the hosts, and let $V_\text{cut}$ bytes have to pass
 # it in one direction.  The cables that it cuts carry $BW_\text{cut}$ bytes a second
@@ -379,16 +374,14 @@ for k, r in ((8, 1), (8, 2), (8, 4), (16, 4)):
 
 # %% [markdown]
 # The cut is a floor for all four, and close.  Some slots more are lost, for the first
-# packets have to pass six cables and meet others on the way.  They weigh about a tenth
-# of a message of 64 packets, and would weigh less in a longer one.  Port speed is close
-# only where all cables are there.
+# packets have to pass six cables and meet others on the way.
 #
 # ## What a thin cut costs
 #
-# Each cable to the core costs money: the book reckons with 500 dollars.
-# **Oversubscription** is the ratio $r$ of what the hosts below a layer of switches can
-# send to what its cables upward can carry.  Ours is 4:1.  A fabric with $r = 1$
-# everywhere is a **non-blocking fabric**.
+# Cables cost money, so why not save on those to the core?  **Oversubscription** is the
+# ratio $r$ of what the hosts below a layer of switches can send to what its cables
+# upward can carry.  Ours is 4:1.  A fabric with $r = 1$ everywhere is a **non-blocking
+# fabric**.
 #
 # Let a share $f$ of a step be communication that crosses the thin layer.  The rest is
 # compute, and communication that stays below.  Only the share $f$ gets slower:
@@ -398,9 +391,9 @@ for k, r in ((8, 1), (8, 2), (8, 4), (16, 4)):
 #
 # Play such a step with 128 hosts.  They compute for 240 slots.  Then each sends 192
 # packets to its neighbour under the same edge switch, and 128 in the alternating ring.
-# At port speed that is $f = 128/560$.  Nothing overlaps: the three times are added.  So
-# the play tests only that a thin core slows what crosses by $r$, and nothing below.  A
-# rival lets all communication slow down, 320 of the 560 slots.
+# At port speed that is $f = 128/560$.  The three times are added, so the play tests
+# only that a thin core slows what crosses by $r$, and nothing below.  A rival lets all
+# communication slow down, 320 of the 560 slots.
 
 # %%
 N = 128
@@ -418,22 +411,9 @@ for r in (1, 2, 4):
     print(f"{r}:1 {step / whole:8.2f} {law:6.2f} {rival:12.2f}")
 
 # %% [markdown]
-# Take the book's 10,000 accelerators, its 20,000 core links and its $f = 0.3$.  (Our
-# tree has one core cable for each host: there the savings halve.)  At 30,000 dollars,
-# an assumption, the accelerators cost 300 million.
-
-# %%
-f = 0.3
-print("  r   steps left   saved on links   accelerators idle")
-for r in (2, 4):
-    steps = 1 / (1 + f * (r - 1))
-    saved = 10_000 * 2 * 500 * (1 - 1 / r) / million
-    idle = 10_000 * 30_000 * (1 - steps) / million
-    print(f"{r}:1 {steps:10.0%} {saved:14.1f} M$ {idle:16.0f} M$")
-
-# %% [markdown]
-# At 4:1 the owner saves 7.5 million dollars, and accelerators worth 142 million do no
-# steps.  The rule: *each further unit of $r$ lengthens a step by $f$.*
+# The rule: *each further unit of $r$ lengthens a step by $f$.*  With the book's
+# $f = 0.3$ a room of 4:1 does $1/1.9$, or 53 %, of the steps, as if nearly half of its
+# accelerators were switched off.
 #
 # ## About as many cables, wired otherwise
 #
@@ -501,17 +481,16 @@ for s in (4, 8, 12):
 
 
 # %%
-def busiest(cables, pieces=1):
-    """Mean flows on the busiest of several sets of cables, as a multiple of even.
+def busiest(cables):
+    """Mean flows on the busiest of several sets of cables.
 
     cables: pairs (m, n): m cables; each of n flows takes a given one of them by 1/n
-    pieces: how many parts, each on a path of its own, every flow is cut in
     """
-    c = np.arange(60 * pieces)
+    c = np.arange(60)
     none_above = np.ones(len(c))
     for m, n in cables:
-        none_above *= binom.cdf(c, pieces * n, 1 / n) ** m
-    return np.sum(1 - none_above) / pieces
+        none_above *= binom.cdf(c, n, 1 / n) ** m
+    return np.sum(1 - none_above)
 
 
 def interval(values):
@@ -526,8 +505,7 @@ print(f"an even share would be 1.  You guessed {guess_busiest:g}.")
 # %% [markdown]
 # (± is two standard errors of the mean.)  Random is not even: the busiest path carries
 # three or four times its share.  The law is a few per cent low, because loads of
-# different paths are not quite independent.  For two flows on two paths it says 1.38,
-# and the mean is 1.5.
+# different paths are not quite independent.
 #
 # Now a whole room with *all* its cables.  Every host sends to a host in the other half.
 # A flow meets others on two layers of cables upward and two downward.  Each of the
@@ -538,8 +516,7 @@ print(f"an even share would be 1.  You guessed {guess_busiest:g}.")
 # $$ E[\text{busiest}] \approx
 #    \sum_{c \ge 0} \left(1 - B_{k/2}(c)^{2N}\, B_{k^2/4}(c)^{2N}\right). $$
 #
-# The play only counts flows on cables.  Two rivals stand beside the law: one switch
-# taken for the room, and an even spread.
+# Two rivals stand beside the law: one switch taken for the room, and an even spread.
 
 
 # %%
@@ -572,7 +549,8 @@ for k, rooms in ((4, 100), (8, 100), (16, 40)):
 # about a sixth of the port rate.
 #
 # The cure is more and smaller flows.  **Packet spraying** sends each packet of a flow
-# its own way, and asks for cards that take packets out of order.  A rule: *a few large
+# its own way, and asks for cards that take packets out of order.  In multiples of its
+# mean, a cable's load scatters less the more flows share it.  A rule: *a few large
 # flows collide, many small ones are more nearly even.*
 #
 # ## Everyone answers one
@@ -625,9 +603,7 @@ for N in (2, 4, 16, 256):
 print(f"256 senders: {np.mean(full):.1f} µs.  You guessed {guess_full:g} µs.")
 
 # %% [markdown]
-# 32 MB sound like much, and 256 senders fill them in about three microseconds.  Every
-# row is 0.4 to 0.5 µs late, mostly because senders begin 4.5 slots, or 0.36 µs, late on
-# average.
+# Every row is 0.4 to 0.5 µs late, mostly because senders begin 0.36 µs late on average.
 #
 # ### The brake comes late
 #
@@ -778,22 +754,20 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 # *The same room and the same bytes, and nobody bought a cable.*  By the floor all three
 # quarters come back when neighbours in the ring are neighbours in the room.  (The play
 # loses a few slots at the start, as above.)  Chance is no help.  In the ring at random
-# nearly all steps leave their pod, and for each host that cut is as thin as the middle.
+# nearly all steps leave their pod.  There 64 hosts share 16 cables to the core, as thin
+# as the middle.
 #
 # The all-to-all cannot be saved.  It sends half of the ring's bytes, and needs nearly
 # twice as long as the ring in order.  In every seating most of its bytes must leave
 # their pod.
 #
-# That is why thin rooms are built at all.  Llama 3's network is non-blocking within a
-# pod of 3,072 GPUs and oversubscribed 7:1 between pods, and its jobs were placed to
-# match (arXiv 2407.21783, section 3.3.1).  The rule: *before you buy cables, count
-# which bytes need them.*
+# The rule: *before you buy cables, count which bytes need them.*
 #
 # ## Where to look
 #
-# A network can be slow at the book's five levels.  The last column names examples.
+# A network can be slow at the book's five levels.
 #
-# | level | its question | here | counter or test |
+# | level | its question | here | a counter or test |
 # |:--|:---|:---|:---|
 # | wire | how long does one message take? | $\alpha + n/\beta$ | link rate, errors |
 # | transport | what does a loss cost? | $\beta \cdot RTT$ | packets sent again |
@@ -803,16 +777,12 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #
 # Our room was slow by its topology and was mended in its cluster, and no part of it was
 # at fault.  Where a part does get slower, without failing and without an alarm, that is
-# a **silent degradation**.  Problem 4 finds one.
+# a **silent degradation**.  Problem 3 finds one.
 #
-# <details><summary>Sources, and where ours differs from the book's</summary>
+# <details><summary>Sources</summary>
 #
-# Start-ups of 1.5 and 5 µs, message sizes, buffer and the price of a link are the
-# book's, from its open calculations (mlsysim 0.3.0).  The library NCCL reckons with
-# 2.7 to 14 µs for a hop, by protocol (src/graph/tuning.cc).
-#
-# The book spreads 300 million dollars over 1,024 accelerators, and its links, two for
-# each, over 10,000.  We take 10,000 for both.
+# Start-ups of 1.5 and 5 µs, message sizes and the buffer are the book's, from its open
+# calculations (mlsysim 0.3.0).
 #
 # A tree of $k$-port switches has $k^3/4$ hosts (Al-Fares et al., SIGCOMM 2008).  No
 # halves of a non-blocking tree have fewer than $N/2$ cables between them.
@@ -867,29 +837,7 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #
 #    </details>
 #
-# 3. Cut each flow of the non-blocking room of 1,024 in 64 pieces that hash for
-#    themselves.  What is left of the busiest cable's load?
-#
-#    <details><summary>Answer</summary>
-#
-#    In multiples of its mean, the load of one cable scatters less by the root of the
-#    number of pieces, here 8.  The busiest's excess over 1 falls about as much.
-#
-#    ```python
-#    for pieces in (1, 8, 64):
-#        load = busiest([(2048, 8), (2048, 64)], pieces)
-#        print(f"{pieces:2} pieces: {load:.2f} times an even share")
-#    ```
-#
-#    ```text
-#     1 pieces: 5.85 times an even share
-#     8 pieces: 2.44 times an even share
-#    64 pieces: 1.47 times an even share
-#    ```
-#
-#    </details>
-#
-# 4. Of 32 ports one has fallen to half its rate.  Does the mean over all pairs of ports
+# 3. Of 32 ports one has fallen to half its rate.  Does the mean over all pairs of ports
 #    show it?  What does?
 #
 #    <details><summary>Answer</summary>
@@ -911,7 +859,7 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #
 #    </details>
 #
-# 5. **Rail alignment** puts accelerator 0 of every machine under one edge switch,
+# 4. **Rail alignment** puts accelerator 0 of every machine under one edge switch,
 #    accelerator 1 under the next, and so on (Wang et al., arXiv 2307.12169).  How many
 #    switches does a message pass within a rail, and how many elsewhere in our tree?
 #
