@@ -495,30 +495,36 @@ for a, b, c in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
 # %% [markdown]
 # ## 5. The price of a layout (6 points, 25 minutes)
 #
-# A `Layout` has `t`, `p`, `d` and `m`, and N = t p d devices; here `p` divides `L`.  A
-# microbatch is one sequence of `S` tokens, so a step trains on `layout.batch(1)`
-# sequences.
+# A `Layout` has `t`, `p`, `d` and `m`, and N = t p d devices.  A microbatch is one
+# sequence of `S` tokens, so each of `d` pipelines takes `m` sequences a step.
+#
+# The `L` layers share the `P` parameters evenly, and a stage has whole layers.  Where
+# `p`, at most `L`, does not divide `L`, the first stages have one layer more than the
+# last ones.  A pipeline goes at the pace of its longest stage.  So price *every* device
+# as if its stage had the layers, the parameters and the time of the *first* one.
 #
 # **Seconds.**  Computing takes 6 FLOP a parameter and token, at `R` on each device.
 #
-# - *Tensor exchange.*  In each of its `L/p` layers a device takes part in 4 all-reduces
+# - *Tensor exchange.*  In each layer of its stage a device takes part in 4 all-reduces
 #   a microbatch, over `t` devices, each of an activation of `S h` 16-bit numbers.
 #   They run at `NVLINK4.beta`.  We assume that they hide behind nothing; some systems
 #   hide a part of them.
-# - *Gradient exchange.*  A device has `M = 2 P/(t p)` bytes of gradients.  Up to stage
-#   2 it sends `2 (d - 1)/d M` bytes a step.  At stage 3 it reduce-scatters gradients
-#   once, `(d - 1)/d M`, and gathers weights twice *for every microbatch*, each time
+# - *Gradient exchange.*  Each of `t` devices has 1/t of its stage's parameters, and 2
+#   bytes of gradient for each: `M` bytes.  Up to stage 2 of ZeRO it sends
+#   `2 (d - 1)/d M` bytes a step.  At stage 3 it reduce-scatters gradients once,
+#   `(d - 1)/d M`, and gathers weights twice *for every microbatch*, each time
 #   `(d - 1)/d M`.  They run at `NDR.beta`; of their time the share `OVERLAP` can hide.
-# - `layout_step` puts these together.  Its `T_compute` is the sum over devices, and
-#   its docstring says where the tensor exchange goes.
+# - `layout_step` puts these together.  Its `T_compute` is the sum over devices, each
+#   priced as above.  Its docstring says where the tensor exchange goes.
 #
-# **Bytes** on a device of the first stage.  `State().zero` of `P/(t p)` parameters over
-# `d` devices, and for `in_flight` microbatches the activations of `L/p` layers,
-# `KEPT.layer`.  Ignore start-ups, passing between stages, and what stage 3 gathers.
+# **Bytes.**  `State().zero` of the device's parameters over `d` devices, and for
+# `in_flight` microbatches the activations of the first stage's layers, `KEPT.layer`.
+# Ignore start-ups, passing between stages, and what stage 3 gathers.
 #
 # For example, `MODEL` has 5 billion parameters, 20 layers of 4,096 and 32 heads.  Eight
 # devices compute for 994 ms on 64 sequences.  With `d = 8` a device sends 17.5 GB of
-# gradients in 350 ms, of which a quarter cannot hide: the step takes 1,081 ms.
+# gradients in 350 ms, of which a quarter cannot hide: the step takes 1,081 ms.  With
+# `p = 3` stages have 7, 7 and 6 layers, and all count as 7: 1.75 billion parameters.
 
 
 # %% answer="plan"
@@ -529,15 +535,16 @@ def plan(model, layout, stage):
     """
     ### BEGIN SOLUTION
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(part, m * S) / R
     activation = activation_payload(1, S, model.h)
-    sums = 4 * m * model.L / p
-    tensor = sums * allreduce_traffic(activation, t) / NVLINK4.beta
+    tensor = 4 * m * layers * allreduce_traffic(activation, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    seconds = layout_step(work + layout.N * tensor, exchange, layout, OVERLAP)
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    seconds = layout_step(layout.N * (work + tensor), exchange, layout, OVERLAP)
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     return seconds, state + kept
     ### END SOLUTION
 
@@ -557,20 +564,30 @@ seconds, _ = numbers("d = 8, stage 3", plan(MODEL, Layout(1, 1, 8, 8), 3), 2)
 slips = {(W + 0.13125) / 2.975: "8 microbatches gather 16 times, not twice"}
 slips |= {(W + 0.0875) / 2.975: "stage 3 sends more than stage 1"}
 close("d = 8, stage 3, with 2975 ms of exchange", seconds, 2.975, "ms", slips)
-seconds, _ = numbers("p = 8", plan(MODEL, Layout(1, 8, 1, 64), 1), 2)
-slips = {64 / 71: "the bubble: 7 of 71 are idle"}
-close("p = 8, 64 microbatches", seconds, W * 71 / 64, "ms", slips)
+seconds, _ = numbers("p = 4", plan(MODEL, Layout(1, 4, 1, 64), 1), 2)
+slips = {64 / 67: "the bubble: 3 of 67 are idle"}
+close("p = 4, 64 microbatches", seconds, 2 * W * 67 / 64, "ms", slips)
+seconds, _ = numbers("p = 3", plan(MODEL, Layout(1, 3, 2, 32), 1), 2)
+own = 8 * W * 0.35 / 2  # 7 of 20 layers, and half of the sequences
+want = own * 34 / 32 + 0.25 * 0.07
+even = own * 20 / 21 * 34 / 32  # if stages had a third of the layers
+slips = {(even + 0.05 / 3) / want: "20 layers are 7, 7 and 6 of them, not 20/3"}
+slips |= {(own * 34 / 32 + 0.05 / 3) / want: "gradients are those of 7 layers"}
+slips |= {(even * 0.9 + 0.015) / want: "the first stage has 7 layers, not 6"}
+close("p = 3, d = 2, 70 ms of gradients", seconds, want, "ms", slips)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 for trial in range(24):
     t, p, d, m = (int(rng.choice([1, 2, 3, 5, 8])) for _ in range(4))
-    L, h, P = 120 * int(rng.integers(1, 3)), 120 * int(rng.integers(4, 90)), 10**9
+    L, h, P = int(rng.integers(8, 130)), 120 * int(rng.integers(4, 90)), 10**9
     P, stage = P * int(rng.integers(1, 200)), trial % 4
+    first = len(np.array_split(np.zeros(L), p)[0])  # layers of the first stage
     model = Transformer(P, L, h, 8, 8)
     seconds, _ = numbers("any layout", plan(model, Layout(t, p, d, m), stage), 2)
-    slot = 6 * P * 2048 / 494.5e12 / (t * p)  # one microbatch on one stage
-    slot += 4 * L / p * 2 * (t - 1) / t * 2048 * h * 2 / 450e9
-    wire = 2 * P / (t * p) * (d - 1) / d / 50e9 * (2 if stage < 3 else 1 + 2 * m)
+    slot = 6 * P * first / L * 2048 / 494.5e12 / t  # a microbatch on the first stage
+    slot += 4 * first * 2 * (t - 1) / t * 2048 * h * 2 / 450e9
+    wire = 2 * P * first / L / t * (d - 1) / d / 50e9
+    wire *= 2 if stage < 3 else 1 + 2 * m
     want = slot * (m + p - 1) + wire - min(0.75 * wire, slot * m)
     close(f"any layout, stage {stage}", seconds, want, "ms")
 ### END HIDDEN TESTS
@@ -596,6 +613,14 @@ slips |= {(want + 0.19375 - own - sums) / want: "of gradients, a device has 1/(t
 slips |= {(want + 0.01875) / want: "p divides the gradients, too"}
 slips |= {(want + 0.00625) / want: "t divides the gradients, too"}
 close("t = 2, p = 4, d = 2, 25 ms of gradients", seconds, want, "ms", slips)
+seconds, _ = numbers("t = 2, p = 8", plan(MODEL, Layout(2, 8, 1, 16), 1), 2)
+own, sums = 2 * W * 3 / 20 / 2, tensor / 7 * 3 / 20  # 3 layers of 20 on two devices
+want = (own + sums) * 23 / 16
+slips = {5 / 6: "20 layers on 8 stages: the first four have 3, and not 2.5"}
+slips |= {(own + sums * 5 / 6) / (own + sums): "it sums for 3 layers, and not 2.5"}
+slips |= {(own * 5 / 6 + sums) / (own + sums): "it computes 3 layers, and not 2.5"}
+slips |= {2 / 3: "20 layers on 8 stages: the first four have 3, and not 2"}
+close("t = 2, p = 8", seconds, want, "ms", slips)
 ### BEGIN HIDDEN TESTS
 seconds, _ = numbers("t = 2, p = 2, d = 4", plan(MODEL, Layout(2, 2, 4, 16), 1), 2)
 want = (W / 2 + tensor / 14) / 16 * 17  # half the work, a 14th of the exchange
@@ -615,6 +640,13 @@ slips |= {(want + 15e9) / want: "t and p divide the state, d shards what is left
 slips |= {(want + 60 * layer) / want: "a stage has L/p layers"}
 slips |= {(want + 4 * 5 * layer) / want: "1F1B: p microbatches at once, not all m"}
 close("p = 4 and d = 2, stage 1", held_, want, "GB", slips)
+_, held_ = numbers("p = 3", plan(MODEL, Layout(1, 3, 2, 8), 1), 2)
+want = 1.75e9 * 10 + 3 * 7 * layer  # 7 layers of 20
+slips = {20 / 21: "of 20 layers on 3 stages the first has 7, not 20/3"}
+slips |= {(5e10 / 3 + 21 * layer) / want: "the first stage has 7/20 of the parameters"}
+slips |= {(want - layer) / want: "the first stage keeps 7 layers, not 20/3"}
+slips |= {6 / 7: "the first stage has 7 layers, not 6"}
+close("p = 3 and d = 2, stage 1", held_, want, "GB", slips)
 _, held_ = numbers("t = 8", plan(MODEL, Layout(8, 1, 1, 64), 1), 2)
 want = 5e9 / 8 * 16 + 20 * 2048 * 4096 * (10 + 24 / 8)
 slips = {(10e9 + 20 * layer) / want: "of the activations 24/34 divide over t"}
@@ -624,13 +656,14 @@ close("t = 8", held_, want, "GB", slips)
 rng = np.random.default_rng(17)
 for trial in range(24):
     t, p, d, m = (int(rng.choice([1, 2, 3, 5, 8])) for _ in range(4))
-    L, h = 120 * int(rng.integers(1, 3)), 120 * int(rng.integers(4, 90))
+    L, h = int(rng.integers(8, 130)), 120 * int(rng.integers(4, 90))
     P, stage = 10**9 * int(rng.integers(1, 200)), trial % 4
+    first = len(np.array_split(np.zeros(L), p)[0])  # layers of the first stage
     model = Transformer(P, L, h, 8, 8)
     _, got = numbers("any layout", plan(model, Layout(t, p, d, m), stage), 2)
     each = [(16, 0), (4, 12), (2, 14), (0, 16)][stage]
-    want = P / t / p * (each[0] + each[1] / d)
-    want += min(m, p) * L / p * 2048 * h * (10 + 24 / t)
+    want = P * first / L / t * (each[0] + each[1] / d)
+    want += min(m, p) * first * 2048 * h * (10 + 24 / t)
     close(f"any layout, stage {stage}", got, want, "GB")
 ### END HIDDEN TESTS
 

@@ -632,121 +632,141 @@ def step(w, X, y, rate, rank, N, comm):
         "full sharding costs nothing": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    sums = 4 * m * model.L / p
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    sums = 4 * m * layers
     tensor = sums * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
-    exchange = allreduce_traffic(2 * model.P / (t * p), d) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = allreduce_traffic(2 * part, d) / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
         "tensor exchange added once and not for each device": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    sums = 4 * m * model.L / p
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    sums = 4 * m * layers
     work += sums * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
         "tensor exchange hides": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     return layout_step(work, exchange + tensor, layout, OVERLAP), state + kept
 """,
         "accumulation gathers once for all microbatches": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    sums = 4 * m * model.L / p
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    sums = 4 * m * layers
     tensor = sums * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 3 if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
         "T_compute of one device": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R / layout.N
-    sums = 4 * m * model.L / p
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R / layout.N
+    sums = 4 * m * layers
     tensor = sums * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     return layout_step(work + tensor, exchange, layout, OVERLAP), state + kept
 """,
         "activations of all m microbatches": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    sums = 4 * m * model.L / p
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    sums = 4 * m * layers
     tensor = sums * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = m * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = m * layers * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
         "two all-reduces a layer": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    tensor = 2 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 2 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
         "nothing hides": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     return layout_step(work + layout.N * tensor, exchange, layout, 0.0), state + kept
 """,
         "the gradient of the whole model": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
     exchange = times * (d - 1) / d * 2 * model.P / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
         "shards the state over all devices": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    sums = 4 * m * model.L / p
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    sums = 4 * m * layers
     tensor = sums * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
     state = State().zero(model.P, layout.N, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
@@ -754,24 +774,93 @@ def plan(model, layout, stage):
 def plan(model, layout, stage):
     model = MODEL
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = in_flight(p, m) * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
         "as many microbatches as stages, though there are fewer": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    work = training_flop(model.P, layout.batch(1) * S) / R
-    tensor = 4 * m * model.L / p * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
     times = 1 + 2 * m if stage == 3 else 2
-    exchange = times * (d - 1) / d * 2 * model.P / (t * p) / NDR.beta
-    state = State().zero(model.P / (t * p), d, stage)
-    kept = p * model.L / p * KEPT.layer(model, S, 1, t)
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = p * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "as the chapter prices GPT-3: an even part of the layers": """
+def ring(n, N, beta):
+    return 2 * (N - 1) / N * n / beta
+
+def state_of(P, d, stage, optimizer=12, gradient=2, weight=2):
+    parts = [optimizer, gradient, weight]
+    return P * (sum(parts[:stage]) / d + sum(parts[stage:]))
+
+def layer_bytes(s, b, h, heads, t=1):
+    return s * b * (h * (10 + 24 / t) + 5 * heads * s / t)
+
+def plan(model, at, stage):
+    compute = 6 * model.P * at.d * at.m * S / R / at.N
+    sums = 4 * model.L / at.p * at.m
+    busy = compute + sums * ring(2 * S * model.h, at.t, NVLINK4.beta)
+    halves = 1 + 2 * at.m if stage == 3 else 2
+    data = halves / 2 * ring(2 * model.P / (at.t * at.p), at.d, NDR.beta)
+    seconds = busy * (1 + (at.p - 1) / at.m) + data - min(OVERLAP * data, busy)
+    layers = min(at.m, at.p) * model.L / at.p
+    state = state_of(model.P, at.d, stage) / (at.t * at.p)
+    return seconds, state + layers * layer_bytes(S, 1, model.h, 0, at.t)
+""",
+        "whole layers of activations, but an even part of the parameters": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = -(-model.L // p)
+    part = model.P / (t * p)
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "the mean stage sets the pace, and the first one fills its memory": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(model.P, layout.batch(1) * S) / R
+    sums = 4 * m * model.L / p
+    tensor = sums * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "the layers of the last stage": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = model.L // p
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
@@ -1147,14 +1236,16 @@ def step(w, X, y, rate, rank, N, comm):
         "from slots of one microbatch": """
 def plan(model, layout, stage):
     t, p, d, m = layout.t, layout.p, layout.d, layout.m
-    slot = 6 * model.P * S / R / (t * p)
-    slot += 4 * model.L / p * 2 * (t - 1) / t * 2 * S * model.h / NVLINK4.beta
-    wire = 2 * model.P / t / p * (d - 1) / d / NDR.beta
+    first = len(range(0, model.L, p))
+    own = model.P * first / model.L / t
+    slot = 6 * own * S / R
+    slot += 4 * first * 2 * (t - 1) / t * 2 * S * model.h / NVLINK4.beta
+    wire = 2 * own * (d - 1) / d / NDR.beta
     wire *= 2 if stage < 3 else 1 + 2 * m
     seconds = slot * (m + p - 1) + wire - min(OVERLAP * wire, slot * m)
     whole = (0, 2, 4, 16)[3 - stage]
-    state = model.P / t / p * (whole + (16 - whole) / d)
-    kept = min(p, m) * model.L / p * S * model.h * (10 + 24 / t)
+    state = own * (whole + (16 - whole) / d)
+    kept = min(p, m) * first * S * model.h * (10 + 24 / t)
     return np.array([seconds, state + kept])
 """,
         "an object with parts, in GB and ms inside": """
@@ -1166,19 +1257,20 @@ class Price:
     held: float
 
 def plan(model, layout, stage):
-    N = layout.N
-    share = layout.t * layout.p
-    GFLOP = 6 * model.P / 1e9 * layout.batch(1) * S
-    own_ms = GFLOP / N / (R / 1e12)
+    stages = [0] * layout.p
+    for layer in range(model.L):
+        stages[layer % layout.p] += 1
+    own = model.P / model.L * stages[0] / layout.t
+    own_ms = 6 * own / 1e9 * layout.m * S / (R / 1e12)
     sum_GB = 2 * (layout.t - 1) / layout.t * S * model.h * 2 / 1e9
-    own_ms += 4 * model.L / layout.p * layout.m * sum_GB / (NVLINK4.beta / 1e12)
-    gradient_GB = 2 * model.P / share / 1e9 * (layout.d - 1) / layout.d
+    own_ms += 4 * max(stages) * layout.m * sum_GB / (NVLINK4.beta / 1e12)
+    gradient_GB = 2 * own / 1e9 * (layout.d - 1) / layout.d
     sent = gradient_GB * (2 if stage < 3 else 1 + 2 * layout.m)
     wire_ms = sent / (NDR.beta / 1e12)
     step_ms = own_ms / (1 - bubble(layout.p, layout.m))
     step_ms += wire_ms - min(own_ms, OVERLAP * wire_ms)
-    state_GB = State().zero(model.P / share, layout.d, stage) / 1e9
-    kept = in_flight(layout.p, layout.m) * model.L / layout.p
+    state_GB = State().zero(own, layout.d, stage) / 1e9
+    kept = in_flight(layout.p, layout.m) * stages[0]
     kept_GB = kept * KEPT.layer(model, S, 1, layout.t) / 1e9
     return astuple(Price(step_ms / 1e3, (state_GB + kept_GB) * 1e9))
 """,
