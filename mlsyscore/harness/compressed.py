@@ -39,7 +39,8 @@ def trained(
 def sent_and_kept(name: str, answer: Any, n: int) -> tuple[Any, Any]:
     """Return v and e_next of an answer; AssertionError unless each is n numbers."""
     kind = type(answer).__name__
-    assert isinstance(answer, tuple | list), f"{name}: (v, e_next), not {kind}"
+    rows = isinstance(answer, np.ndarray) and answer.ndim == 2
+    assert rows or isinstance(answer, tuple | list), f"{name}: (v, e_next), not {kind}"
     assert len(answer) == 2, f"{name}: two arrays, v and e_next, not {len(answer)}"
     v, left = (np.asarray(a) for a in answer)
     for a in (v, left):

@@ -27,4 +27,7 @@ def test_what_is_sent_is_looked_at():
     for answer in (None, 3, "ab", (np.zeros(3),), (np.zeros(3), np.zeros(4)), "abc"):
         with pytest.raises(AssertionError, match=r"expected|e_next"):
             sent_and_kept("it", answer, 3)
-    assert sent_and_kept("it", [[1, 2], [3, 4]], 2)[1].tolist() == [3, 4]
+    for pair in ([[1, 2], [3, 4]], ((1, 2), (3, 4)), np.array([[1, 2], [3, 4]])):
+        assert sent_and_kept("it", pair, 2)[1].tolist() == [3, 4]
+    with pytest.raises(AssertionError, match="two arrays, v and e_next, not 3"):
+        sent_and_kept("it", np.zeros((3, 2)), 3)
