@@ -351,7 +351,8 @@ for name, (N, T) in SERIES.items():
 print(f"{'mean, without sign':28}", *(f"{e:7.1%}" for e in np.abs(errors).mean(0)))
 
 # %% [markdown]
-# The law comes closest in four series of six, and on average.  It loses MegaScale's to
+# Only MegaScale's shows no floor: "perfect" is the law without one.  The law comes
+# closest in four series of six, and on average.  It loses MegaScale's to
 # two rivals, and ZeRO-3's to "no gain".
 #
 # The last two rows train *the same model on as many GPUs*.  The constant tells them
@@ -512,7 +513,8 @@ for name, law in laws.items():
 
 # %% [markdown]
 # From one machine to 128 the law is off by an eighth.  The last row is a miss.  It
-# starts from the same paper's rate for the whole cluster.  By that rate even one
+# starts from the same paper's rate for the whole cluster, 6.5 stops in 1,000
+# machine-days.  By that rate even one
 # machine would run for 154 days, not 47.7.  So most of the miss lies in the rate, not
 # in $1/N$.
 #
@@ -524,7 +526,8 @@ for name, law in laws.items():
 # Failures, too, cap a fleet.  If a stop costs a time $R$, the fleet loses the share
 # $R/(R + \text{MTBF}/N)$ of its time.  The Llama run comes to one stop in 54 × 24 ×
 # 16,384 / 419, or about 50,000 hours, for each GPU.  Assume that a stop loses 10
-# minutes of work, and that a person at night then takes 90 minutes, a program 6.
+# minutes of work, and that a person at night then takes 90 minutes, a program 6.  A
+# tenth is lost where $\text{MTBF}/N = 9R$.
 
 # %%
 print("each stop costs          16,384 GPUs lose   a tenth is lost at")
@@ -540,7 +543,7 @@ for who, minutes in (("a person", 100), ("a program", 16)):
 # ## A fleet on this machine
 #
 # Now use the law on a fleet of your own: processes on this machine.  They share 480
-# samples a step, train a small model, and sum up gradients of 4 MB.
+# samples a step, compute the gradients of a small model, and sum up their 4 MB.
 
 
 # %%
@@ -563,21 +566,21 @@ def steps(rank, N, repeats):
 
 
 # %% [markdown]
-# Other programs disturb a measurement.  So the sizes take turns, three times over.  A
-# turn keeps the median of six steps of each size, and is a test of its own.
+# Other programs disturb a measurement.  So we go through all sizes three times.  Each
+# sweep keeps the median of six steps of each size, and is a test of its own.
 
 # %%
 #| tags: [nbval-ignore-output]
 counts = np.array([1, 2, 4, 6, 8])
-turns = [[np.median(processes.run(steps, N, 6)) for N in counts] for _ in range(3)]
-turns = np.array(turns)
+sweeps = [[np.median(processes.run(steps, N, 6)) for N in counts] for _ in range(3)]
+sweeps = np.array(sweeps)
 
 # %% [markdown]
-# The law has three unknown times: the computing of one process, a start-up for each
-# round of the ring, and the time of the gradient's bytes.  Processes beyond the number
-# of cores share a core, so they do not shorten the computing.  The function `nnls`
-# finds the three times, none below 0, that fit best.  Give each rule all sizes but the
-# largest, and predict that.
+# Leave waiting out.  The law then has three unknown times: the computing of one
+# process, a start-up for each round of the ring, and the time of the gradient's bytes.
+# Processes beyond the number of cores share a core, so they do not shorten the
+# computing.  The function `nnls` finds the three times, none below 0, that fit best.
+# Give each rule all sizes but the largest, and predict that.
 
 # %%
 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
@@ -603,27 +606,27 @@ RULES = {
 # %%
 #| tags: [nbval-ignore-output]
 N, held = counts[:-1], counts[-1:]
-took = ", ".join(f"{T[-1] / ms:.0f}" for T in turns)
-print(f"{cores} cores; a step of 8 processes takes {took} ms in the three turns")
+took = ", ".join(f"{T[-1] / ms:.0f}" for T in sweeps)
+print(f"{cores} cores; a step of 8 processes takes {took} ms in the three sweeps")
 errors = [
-    [rule(N, T[:-1], held)[0] / T[-1] - 1 for T in turns] for rule in RULES.values()
+    [rule(N, T[:-1], held)[0] / T[-1] - 1 for T in sweeps] for rule in RULES.values()
 ]
 for name, row in zip(RULES, errors, strict=True):
     print(f"{name:20} errors", *(f"{e:+6.0%}" for e in row))
 first = [list(RULES)[i] for i in np.abs(errors).argmin(axis=0)]
-print("closest in all three turns:", first[0] if len(set(first)) == 1 else "no rule")
-T = np.median(turns, axis=0)
+print("closest in all three sweeps:", first[0] if len(set(first)) == 1 else "no rule")
+T = np.median(sweeps, axis=0)
 miss = np.abs(local_law(N, T[:-1], N) / T[:-1] - 1).max()
 print(f"the fleet law misses the medians that it was fitted to by up to {miss:.0%}")
 
 # %%
 #| label: fig-local
-#| fig-cap: "Steps of local processes: medians, least and largest turn, and the rules."
+#| fig-cap: "Local steps: medians, least and largest of three sweeps, and the rules."
 #| fig-alt: "Five measured steps with bars, and four lines from one to eight processes."
 #| tags: [nbval-ignore-output]
 # @title Measured steps of local processes, and what the rules say of eight
 _, ax = plt.subplots()
-bars = np.abs(np.array([turns.min(axis=0), turns.max(axis=0)]) - T) / ms
+bars = np.abs(np.array([sweeps.min(axis=0), sweeps.max(axis=0)]) - T) / ms
 ax.errorbar(counts, T / ms, bars, fmt="none", ecolor="k", capsize=4)
 ax.plot(N, T[:-1] / ms, "ko", ms=8, label="measured, fitted")
 ax.plot(held, T[-1:] / ms, "ko", ms=9, mfc="white", label="measured, held back")
@@ -638,9 +641,10 @@ ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
 
 # %% [markdown]
-# Does one rule come closest in all turns on your machine?  If none does, these timings
-# cannot tell the rules apart.  The law can lose: where other programs are busy,
-# processes also wait for a core, and it has no term for that.
+# The bars reach from the least to the largest of the three sweeps.  Does one rule come
+# closest in all of them on your machine?  If none does, these timings cannot tell the
+# rules apart.  The law can lose: where other programs are busy, processes also wait for
+# a core, and our fit leaves waiting out.
 #
 # Beyond your cores, by the law, no term gets shorter.  So the fastest fleet has at most
 # as many processes as cores.  Has yours?
@@ -652,8 +656,8 @@ plt.show()
 #
 # - **B, the recommender.**  It answers a request from 100 rows of a table, of 512 bytes
 #   each, which other machines hold.  A row comes over 200 Gb/s, late by an exponential
-#   delay of mean 1 ms.  The arithmetic takes 1 ms.  No delay is booked there, so the
-#   waiting is all of $d\,H_{100}$.
+#   delay of mean 1 ms.  The arithmetic takes 1 ms.  Here we book no delay under
+#   computing, so the waiting is all of $d\,H_{100}$.
 # - **C, the phone.**  It trains on its owner's data for 30 minutes, then sends 50 MiB
 #   at 10 Mb/s.  A phone that is late is left out, so nobody waits.
 #
@@ -679,7 +683,7 @@ for workload, times in LIGHTHOUSES.items():
 # mean lateness, 1 ms, it would seem to compute for half of its time.  And C, at the
 # edge of the network, is no small copy of A: a faster network gains it almost nothing.
 #
-# So faster machines gain what the binding term allows.  More machines gain until the
+# So faster machines gain much only where computing binds.  More machines gain until the
 # first limit: the bytes, the start-ups, the latest, the dead.  Some limits are no
 # times, such as a building's power or a law about data.  The **Fleet Stack** lists the
 # eight layers of a fleet where a limit may lie: facility, fabric, execution,
@@ -691,9 +695,9 @@ for workload, times in LIGHTHOUSES.items():
 #
 # - *Lighthouses.* A's 1.2 s, 28 s and 200 Gb/s and B's 100 rows are the book's (open
 #   calculations, mlsysim 0.3.0).  The rest of B and C is assumed.
-# - *Published steps.* Two series are left out.  Of MegaScale with 768 sequences we hold
-#   two sizes, too few to fit and predict.  ZeRO-3 with 530 billion has fewer sequences
-#   in its larger fleets.
+# - *Published steps.* Two series are left out.  Of MegaScale with 768 sequences our
+#   data hold two sizes, too few to fit and predict.  ZeRO-3 with 530 billion has fewer
+#   sequences in its larger fleets.
 # - *The latest of N.* The sum of exponential gaps is Rényi's (1953).
 # - *Failures.*  Llama's 419 stops include software, network and hosts.  The book counts
 #   50,000 hours for an accelerator alone.
@@ -706,13 +710,13 @@ for workload, times in LIGHTHOUSES.items():
 #    needs for each operation.  Lighthouse A sends 4 bytes for each parameter in a step,
 #    and takes 6 operations for each parameter and token.  An A100 reaches 312 TFLOP/s
 #    at most and sends 200 Gb/s.  How many tokens must each machine have in a step, so
-#    that sending takes no longer than computing?
+#    that sending takes no longer than computing at that peak?
 #
 #    <details><summary>Answer</summary>
 #
 #    The intensity is 4/6 bytes an operation, divided by the tokens; the number of
-#    parameters drops out.  With fewer tokens the network binds, however large the
-#    model.
+#    parameters drops out.  With fewer tokens the network binds at the peak, however
+#    large the model.
 #
 #    ```python
 #    can_send = HDR.beta / (312 * TFLOP)
@@ -778,7 +782,7 @@ for workload, times in LIGHTHOUSES.items():
 # > **Takeaways.**
 # >
 # > - Of compute, communication and coordination, $N$ machines divide only the first,
-# >   and not the delay of each machine that is booked there.
+# >   less the machine's own delay, which is booked there.
 # > - Ask for $\rho$: faster accelerators make the fleet at most $1 + 1/\rho$ times as
 # >   fast.
 # > - Beyond $T_\text{compute}/(2M/\beta)$ machines, all others gain less than twofold.

@@ -206,7 +206,7 @@ print(f"the chip works at {2 * 64 * LLAMA3_70B.P / T64 / H100.peak:.1%} of its p
 #    I = \frac{2B}{s} = B \text{ for } s = 2. $$
 #
 # The rule: *with short conversations, and pipes that overlap, readers are free up to
-# the ridge, and cost in proportion beyond it.*  The last section measures this.
+# the ridge, and cost in proportion beyond it.*  The last section tries this.
 
 
 # %%
@@ -271,8 +271,8 @@ for name, n, m in (
 
 # %% [markdown]
 # The last line is one token again: each multiply-add needs a new weight.  A larger
-# array does not change that.  More readers do, and so do weights of fewer bytes:
-# $I = 2B/s$.
+# array does not change that.  More readers do.  Weights of fewer bytes make each of
+# these reads cheaper: $I = 2B/s$.
 #
 # ## What fits
 #
@@ -292,7 +292,8 @@ for name, n, m in (
 # uses 90 % [unless told
 # otherwise](https://docs.vllm.ai/en/latest/models/engine_args.html).  The tokens that
 # fit are the memory that the weights leave, over $k$.  The rival knows no layers.  It
-# lets the cache of a token grow with the weights, and is told the smallest model's.
+# takes a token's cache as proportional to the weights.  The smallest model gives it the
+# factor.
 
 
 # %%
@@ -528,7 +529,7 @@ print(f"air takes {air / water:,.0f} times the volume of water")
 # cools only one of them, and the room is the limit.  This is the **power wall**: more
 # chips cannot be fed, or their heat cannot be taken away.  The 72 chips are [cooled by
 # liquid](https://www.nvidia.com/en-us/data-center/gb200-nvl72/).  A rule: *a kilowatt
-# takes 50 litres of air a second, or a sip of water.*
+# takes 50 litres of air a second that warm by 16 degrees, or a sip of water.*
 #
 # > **War story · One electrical load (2024).** Llama 3 trained on up to 16,384 chips of
 # > 700 W.  That is 11 MW before anything else in the building.  All of them paused and
@@ -707,11 +708,12 @@ plt.show()
 #
 # - Between the lines, the pipes overlap in part.
 # - Above the sum, time goes to something that neither law counts.  It may be the start
-#   of each program, or products of few rows that miss the peak.  The figure cannot say
-#   which.
+#   of each program: then the gap is the same at every batch.  Where it grows with the
+#   batch, products of few rows may miss the peak, or the `tanh` may count.
 # - Below the roof, a pipe is faster than we measured.  A very large cache can do that.
 #
-# Where pipes take turns, a reader below the ridge is cheap, but not free.
+# Compare the time of 16 readers with that of one.  Where it is more, the pipes did not
+# overlap here, and a reader below the ridge was cheap, but not free.
 #
 # ## Try it
 #
@@ -785,8 +787,8 @@ plt.show()
 #
 # The book's calendar adds each overhead to the time; ours takes it as a share.
 #
-# We ran the last section ten times on two Xeon cores.  Every point lay above the sum.
-# 16 readers took 1.0 to 1.4 times as long as one, and 64 took 2.2 to 3.3.
+# We ran the last section ten times on one core of a Xeon.  Every point lay above the
+# sum.  16 readers took 1.0 to 1.4 times as long as one, and 64 took 2.2 to 3.3.
 #
 # </details>
 #

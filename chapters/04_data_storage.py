@@ -61,7 +61,8 @@ guess_hits = 0.5  # of the reads
 #
 # Let one accelerator, when it is fed, read a batch of $S$ bytes for each step of $T_c$
 # seconds.  It takes $R$ bytes a second, and $N$ of them share a store that delivers
-# $BW$.  Each gets at most $BW/N$, so the share $U$ of the time that it works is
+# $BW$.  Each gets at most $BW/N$.  If it reads while it computes, the share $U$ of the
+# time that it works is
 #
 # $$ R = \frac{S}{T_c}, \qquad
 #    U = \min\left(1,\ \frac{BW}{N R}\right), \qquad
@@ -191,9 +192,10 @@ for model, (T_a100, T_h100) in steps.items():
 print(f"within 20 % of the law: {near} of {sum(map(len, ratios.values()))} pairs")
 
 # %% [markdown]
-# At 100 % the store had one rate.  Nine of the 31 pairs do not follow the law.  For the
-# two at 56 % we know a reason: their team stopped adding H100s that were still 96 %
-# busy.  In all 31 pairs the H100s are fewer: *the same store feeds fewer fast chips.*
+# At 100 % the store had one rate.  Nine of the 31 pairs miss by more than 20 %, one of
+# them, 1 H100 for 3 A100s, by rounding alone.  For the two at 56 % we know a reason:
+# their team stopped adding H100s that were still 96 % busy.  In all 31 pairs the H100s
+# are fewer: *the same store feeds fewer fast chips.*
 #
 # ## In turns or ahead
 #
@@ -226,7 +228,8 @@ print(f"{ahead / faster:.1f} times as fast.  You guessed {guess_faster:.1f} time
 # places are taken, the reader must wait.  To hold up a fast side until the slow side
 # has room is called **backpressure**, and it keeps the memory bounded.  This is the
 # clock of such a buffer, batch by batch.  In its picture, hatched grey is waiting.  In
-# turns, both wait.  Ahead, only the accelerator does.  Then comes one slow read.
+# turns, both wait.  Ahead, only the accelerator does, as reads are longer.  Last comes
+# one slow read; after it the reader waits too, which is backpressure.
 
 
 # %%
@@ -278,10 +281,10 @@ plt.show()
 # ## One slow read in fifty
 #
 # Look at the lowest clock again.  Its first eight reads take 1,500 ms in all, and eight
-# steps take 1,600.  By the law for equal reads it waits only for its first batch, and
-# yet it waited again.  It had two places; take one for the sum.  Then a step lasts for
-# the longer of one read and one compute.  The mean of a maximum is at least the maximum
-# of the means:
+# computes take 1,600.  By the law for equal reads it waits only for its first batch,
+# and yet it waited again.  It had two places; to calculate, take one.  Then a step
+# lasts for the longer of one read and one compute.  The mean of a maximum is at least
+# the maximum of the means:
 #
 # $$ \mathrm{E}\,\max(t,\ T_c) \ \ge\ \max(\mathrm{E}\,t,\ T_c). $$
 #
@@ -384,7 +387,7 @@ plt.show()
 # in the picture, is far better and still falls short.  It hides *one* slow read that
 # meets a full buffer.  A second one soon after meets a buffer that is still filling.
 # To lose less than 1 %, these reads need 1.4 to 2.5 times as many places.  So the rule
-# for the head is *the tail at least, and about twice that for 1 %*.
+# for the head is *the tail at least, and up to 2.5 times that for 1 %*.
 #
 # Does the clock describe a real loader?  Take PyTorch's, with one worker, a process
 # that reads.  Each item is a batch.  The store is far, so a read sleeps: one in ten for
@@ -443,8 +446,8 @@ for depth in (1, 2, 8):
 # Each read and each step was timed in the run itself.  So the columns differ only in
 # how they let the two overlap.  The larger mean knows nothing of places, so it must
 # miss where they are few.  The clock knows them, and *nearly* describes the loader: in
-# our runs it was nearest and 5 to 11 % too short.  Probably it lacks the time to hand a
-# batch from one process to the other, which we did not measure.
+# all our runs of this cell it was nearest, and 5 to 11 % too short.  Probably it lacks
+# the time to hand a batch from one process to the other, which we did not measure.
 #
 # ## The cache
 #
@@ -474,7 +477,8 @@ for q in (1.0, 0.95, 0.5):
 #
 # A database has hot rows, and small reads come back to them.  Training turns that
 # over, a **workload inversion**: each sample is read once an epoch, and none is hot.
-# An operating system throws out what was least recently used (LRU).  Play it on both.
+# An operating system throws out roughly what was least recently used (LRU).  Play it on
+# both.
 
 
 # %%
@@ -642,9 +646,10 @@ for name, T in laws.items():
 print(f"32 of them take {32 * T2 / T64:.0f} times as long as one file of 64 KB")
 
 # %% [markdown]
-# In each of our ten runs the law was nearest, at most 12 % too high.  The next, the
-# time of 16 KB, was a quarter too high or more.  So nearly all of the time of a 2 KB
-# file is its opening.
+# The law is nearest, and a little too high, so the fitted opening can be longer than
+# the whole 2 KB file took.  In ten runs it was at most 12 % too high, and the next, the
+# time of 16 KB, a quarter or more.  So nearly all of the time of a 2 KB file is its
+# opening.
 #
 # ## The checkpoint storm
 #
@@ -705,12 +710,11 @@ print(f"  the same pause, not staged:    {256 * catalog.NVME_NODE / GB:9,.2f} GB
 print(f"  written in 30 days:            {30 * day / tau * n / PB:9,.2f} PB")
 
 # %% [markdown]
-# Our 0.34 s is too short: it takes the rate at which the drives read, and they write
-# more slowly.
+# Our 0.34 s takes the rate at which the drives read.  Drives usually write more slowly.
 #
 # A checkpoint on the drives of its node is not safe yet.  Until the drain ends, a node
 # that dies takes its share with it, and without that share the rest is of no use.  A
-# copy on a node in another rack closes the gap.
+# copy on a node in another rack nearly closes the gap.
 #
 # ## Stream or stage
 #
@@ -767,10 +771,11 @@ for plan, q in plans.items():
     print(f"{plan:26} {q * need / GB:6.0f} GB/s {asked / GB:15.0f} GB/s {share:6.0%}")
 
 # %% [markdown]
-# All accelerators are busy when two thirds of the images are kept on the drives.  LRU
-# must hold nine tenths for the same.  In the first epoch nothing is held yet, and the
-# first row stands.  So storage must deliver *as many bytes as the fleet can eat, and
-# the store only what the nodes do not keep*.
+# On the mean, all accelerators are busy when two thirds of the images are kept on the
+# drives.  That leaves no room for slow reads, so keep some more.  LRU must hold nine
+# tenths for the same.  In the first epoch nothing is held yet, and the first row
+# stands.  So storage must deliver *as many bytes as the fleet can eat, and the store
+# only what the nodes do not keep*.
 #
 # > **Takeaways.**
 # >
