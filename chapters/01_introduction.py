@@ -9,8 +9,8 @@
 #
 # The 256 are a **machine learning fleet**: many machines that work on one model as if
 # they were one computer.  Each machine here has one accelerator, a chip made for this
-# arithmetic.  In a *step* every machine takes its share of the data and works out how
-# the model's parameters should change.  These changes are its *gradient*.  Then the
+# arithmetic.  In a *step* every machine takes its share of the data and works out
+# which way the model's parameters should change, its *gradient*.  Then the
 # machines add up all their gradients, change their parameters alike, and begin the next
 # step.
 #
@@ -198,7 +198,7 @@ for offer, (work, talk, hidden) in offers.items():
 # $$ T_\text{comm} = 2(N-1)\left(\alpha + \frac{M}{N\beta}\right)
 #    \approx \frac{2M}{\beta} + 2N\alpha. $$
 #
-# The bytes cost $2M/\beta$ however many machines there are, which is the "twice its
+# The bytes cost nearly $2M/\beta$ beyond a few machines, which is the "twice its
 # own" above.  The start-ups grow with $N$.  The step is now
 #
 # $$ T_\text{step}(N) \approx \frac{T_\text{compute}}{N} + \frac{2M}{\beta}
@@ -351,12 +351,12 @@ for name, (N, T) in SERIES.items():
 print(f"{'mean, without sign':28}", *(f"{e:7.1%}" for e in np.abs(errors).mean(0)))
 
 # %% [markdown]
-# Only MegaScale's shows no floor: "perfect" is the law without one.  The law comes
-# closest in four series of six, and on average.  It loses MegaScale's to
-# two rivals, and ZeRO-3's to "no gain".
+# "Perfect" is the law without a floor.  It comes closest only for MegaScale's largest
+# fleet, whose smaller fleets had one.  The law comes closest in four series of six, and
+# on average.  It loses MegaScale's to two rivals, and ZeRO-3's to "no gain".
 #
-# The last two rows train *the same model on as many GPUs*.  The constant tells them
-# apart:
+# The two series of 175 billion train the same model on the same numbers of GPUs.  The
+# constant tells them apart:
 
 # %%
 for name in ("PTD, 175 billion", "ZeRO-3, 175 billion"):
@@ -538,7 +538,8 @@ for who, minutes in (("a person", 100), ("a program", 16)):
     print(f"{who:9} {minutes:4} minutes {lost:15.0%} {most:15,.0f} GPUs")
 
 # %% [markdown]
-# To make up for the person, each GPU would have to fail six times more rarely.
+# To lose no more than with the program, each GPU would have to fail six times more
+# rarely.
 #
 # ## A fleet on this machine
 #
@@ -642,8 +643,8 @@ plt.show()
 
 # %% [markdown]
 # The bars reach from the least to the largest of the three sweeps.  Does one rule come
-# closest in all of them on your machine?  If none does, these timings cannot tell the
-# rules apart.  The law can lose: where other programs are busy, processes also wait for
+# closest in all of them on your machine?  If none does, these timings cannot say which
+# is best.  The law can lose: where other programs are busy, processes also wait for
 # a core, and our fit leaves waiting out.
 #
 # Beyond your cores, by the law, no term gets shorter.  So the fastest fleet has at most
@@ -782,7 +783,7 @@ for workload, times in LIGHTHOUSES.items():
 # > **Takeaways.**
 # >
 # > - Of compute, communication and coordination, $N$ machines divide only the first,
-# >   less the machine's own delay, which is booked there.
+# >   and not a machine's own delay, which we book there too.
 # > - Ask for $\rho$: faster accelerators make the fleet at most $1 + 1/\rho$ times as
 # >   fast.
 # > - Beyond $T_\text{compute}/(2M/\beta)$ machines, all others gain less than twofold.

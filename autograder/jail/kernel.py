@@ -1,8 +1,10 @@
 """One student's kernel, started again with its good cells when a bad one kills it."""
 
 import contextlib
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,22 @@ SERVE = "__import__('_inside').serve(globals())"
 
 class Lost(TimeoutError):
     """A cell outlived its time or took its kernel with it."""
+
+
+@contextlib.contextmanager
+def uncut() -> Iterator[None]:
+    """Put an alarm off that would leave a kernel half started, or half ended."""
+    if threading.current_thread() is not threading.main_thread():  # none comes here
+        yield
+        return
+    rung: list[int] = []
+    alarm = signal.signal(signal.SIGPROF, lambda number, _: rung.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPROF, alarm)
+        if rung and callable(alarm):
+            alarm(rung[0], None)
 
 
 class Deaf(Exception):
@@ -110,6 +128,7 @@ class Jail:
             self.close()
             raise RuntimeError(f"a jailed kernel does not start: {e}") from None
 
+    @uncut()
     def _again(self) -> bool:
         """Start a kernel anew and repeat the good cells, less those that end it.
 
@@ -294,6 +313,7 @@ class Jail:
         answer = self.tell("look", code)
         return decode(answer["value"]) if "value" in answer else answer
 
+    @uncut()
     def close(self) -> None:
         """Kill the kernel and everything it started."""
         self.spent += self._computed()

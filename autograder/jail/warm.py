@@ -30,6 +30,8 @@ from . import enter, sandbox
 
 HEAVY = ["torch", "numpy", "mlsyscore.processes", "debugpy", "ipykernel.debugger"]
 HEAVY += ["ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell"]
+HEAVY += ["matplotlib.pyplot", "scipy.stats", "scipy.optimize", "networkx"]
+INLINE = "module://matplotlib_inline.backend_inline"  # as every kernel has it
 ALSO: set[str] = set()  # modules that whoever is to be forked for wants loaded too
 _starting = threading.Lock()
 _forked_from, _alive = "", 0  # of the warm process, in one that it forked
@@ -147,6 +149,7 @@ def main(alive: int, *also: str) -> None:
     listening = socket.socket(fileno=os.dup(0))
     _forked_from, _alive = listening.getsockname(), alive
     sandbox.skip_grammar()
+    os.environ["MPLBACKEND"] = INLINE  # matplotlib reads it once
     for name in (*HEAVY, *also):
         with contextlib.suppress(ImportError):  # a course need not have torch
             __import__(name)
