@@ -3,6 +3,7 @@
 import copy
 import re
 import shutil
+import signal
 import time
 from typing import Generic, NamedTuple, TypeVar
 
@@ -15,7 +16,7 @@ from autograder.jail import client, encode, sandbox
 from autograder.jail.crossing import Line, Remote
 from autograder.jail.decode import decode
 from autograder.jail.encode import plain
-from autograder.jail.kernel import Jail, Lost
+from autograder.jail.kernel import Jail, Lost, uncut
 from autograder.judge import evidence
 from autograder.make import pages
 from autograder.make.build import instructor
@@ -118,6 +119,21 @@ def double(x): return 0
 @pytest.mark.parametrize("source", [LYING, TRANSFORMER, PATCHED, "double = 6"])
 def test_a_lie_earns_nothing(lab, source):
     assert {"double-three", "double-array"} <= set(failures(lab, source))
+
+
+def test_an_alarm_waits_until_a_kernel_is_whole():
+    def late(*_):
+        raise evidence.Late
+
+    before, steps = signal.signal(signal.SIGPROF, late), []
+    try:
+        with pytest.raises(evidence.Late), uncut():
+            signal.raise_signal(signal.SIGPROF)
+            steps.append("whole")
+        assert signal.getsignal(signal.SIGPROF) is late
+    finally:
+        signal.signal(signal.SIGPROF, before)
+    assert steps == ["whole"]
 
 
 def test_who_lets_the_kernel_run_nothing_is_not_waited_for(lab, monkeypatch):
