@@ -18,12 +18,7 @@ pytestmark = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason="no jail here: apt-get install bubblewrap"
 )
 LAB = demo.LAB
-ABSENT = ["hal", "cat", "eve", "gus"]  # who loops, and three of kinds that are there
-    "hal",
-    "cat",
-    "eve",
-    "gus",
-]  # a loop costs a minute; the rest are a kind twice
+ABSENT = ["hal", "cat", "eve", "gus"]  # who loops, and three kinds there already
 
 
 def nbgrader(course, *words):
