@@ -5,7 +5,6 @@ Arrays broadcast.  None counts the arithmetic, nor what a call of a library adds
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from .elementwise import every, expm1, larger, log1p
 from .network import Link
@@ -25,12 +24,6 @@ class Node:
         hold(self)
 
 
-def _one_way(n: Any, m: Any, node: Node) -> Any:
-    g, inside, across = node.g, node.inside, node.across
-    far = (m - 1) * (across.alpha + n / m / g / across.beta)
-    return (g - 1) * (inside.alpha + n / g / inside.beta) + far
-
-
 @law
 def reduce_scatter(n: Bytes, m: Count, node: Node) -> Seconds:
     """Reduce-scatter inside each node to n/g, then across it to n/N on each device.
@@ -39,7 +32,9 @@ def reduce_scatter(n: Bytes, m: Count, node: Node) -> Seconds:
     Devices of one place in their nodes meet across.  Ignores that tiers can overlap.
     Source: Thakur, Rabenseifner and Gropp (2005), in each tier; the book, chapter 6.
     """
-    return _one_way(n, m, node)
+    g, inside, across = node.g, node.inside, node.across
+    far = (m - 1) * (across.alpha + n / m / g / across.beta)
+    return (g - 1) * (inside.alpha + n / g / inside.beta) + far
 
 
 @law
@@ -49,7 +44,9 @@ def all_gather(n: Bytes, m: Count, node: Node) -> Seconds:
     T as reduce_scatter, run backwards.
     Source: Thakur, Rabenseifner and Gropp (2005), in each tier; the book, chapter 6.
     """
-    return _one_way(n, m, node)
+    g, inside, across = node.g, node.inside, node.across
+    far = (m - 1) * (across.alpha + n / m / g / across.beta)
+    return (g - 1) * (inside.alpha + n / g / inside.beta) + far
 
 
 @law
@@ -63,7 +60,9 @@ def allreduce(n: Bytes, m: Count, node: Node) -> Seconds:
     Engineering Open Book).  With NCCL's rings ``rail_allreduce`` is nearer.
     Source: the book, chapter 6.
     """
-    return 2 * _one_way(n, m, node)
+    g, inside, across = node.g, node.inside, node.across
+    far = 2 * (m - 1) * (across.alpha + n / m / g / across.beta)
+    return 2 * (g - 1) * (inside.alpha + n / g / inside.beta) + far
 
 
 @law
