@@ -455,9 +455,10 @@ def play(jobs, policy, free=128):
     while coming or running:
         ends = [job.start + job.time for job in running]
         now = min(ends + [job.arrival for job in coming[:1]])
-        for job in [job for job in running if job.start + job.time <= now]:
-            running.remove(job)
-            free += job.gpus
+        for job, end in zip(running[:], ends, strict=True):
+            if end <= now:
+                running.remove(job)
+                free += job.gpus
         while coming and coming[0].arrival <= now:
             queue.append(coming.pop(0))
         free = start_jobs(now, free, queue, running, policy)
