@@ -236,7 +236,8 @@ def test_a_mistake_is_taught_in_plain_text_and_costs_only_itself(gradescope):
     taught = said(found, "double-three")
     assert taught == "double(3) is 6, not <script>alert(1)</script>?"
     assert said(found, "double-any") == "double(0) is 0"
-    assert "over 2 s" in said(found, "half-four")
+    late = said(found, "half-four")  # by which of two clocks, a busy machine decides
+    assert "over 2 s" in late or "longer than one check" in late
     assert CANARY not in json.dumps(found)
 
 
