@@ -117,7 +117,7 @@ def examine() -> list[str]:
     broken += _survived()
     if broken:
         raise RuntimeError(f"the jail does not hold: {', '.join(broken)}")
-    start = "forked, with torch loaded" if warm else "from nothing, some seconds each"
+    start = "forked, ready to run" if warm else "from nothing, some seconds each"
     return [
         f"jail: {shutil.which('bwrap')}, tried from inside",
         *(f"{k}: {means}" for k, means in MEANS.items()),

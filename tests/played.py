@@ -1,4 +1,8 @@
-"""A chapter run as it stands, for what tests ask of it: its laws and its answers."""
+"""A chapter run as it stands, for what tests ask of it: its laws and its answers.
+
+What it prints is compared with the committed notebook.  (Under Colab's versions nbval
+runs all of it: tools/check.)
+"""
 
 import contextlib
 import functools
@@ -6,9 +10,9 @@ import io
 import re
 
 import matplotlib
+import nbformat
 
 from autograder.make.address import ROOT
-from autograder.make.build import read
 from autograder.make.chapter import VARIES
 
 
@@ -17,11 +21,16 @@ def played(stem):
     """Return the names that a chapter defines, without its cells that vary."""
     matplotlib.use("agg")
     names = {"__name__": "__main__"}
-    for cell in read(ROOT / f"chapters/{stem}.py").cells:
-        if cell.cell_type == "code" and VARIES not in cell.source:
-            with contextlib.redirect_stdout(io.StringIO()):
-                exec(compile(cell.source, f"<{stem}>", "exec"), names)
-    matplotlib.pyplot.close("all")
+    for cell in nbformat.read(ROOT / f"notebooks/chapters/{stem}.ipynb", 4).cells:
+        varies = VARIES in cell.metadata.get("tags", [])
+        if cell.cell_type != "code" or varies:
+            continue
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(compile(cell.source, f"<{stem}>", "exec"), names)
+        shown = "".join(o.get("text", "") for o in cell.outputs)
+        assert said.getvalue() == shown, f"{stem} prints this:\n{said.getvalue()}"
+        matplotlib.pyplot.close("all")
     return names
 
 

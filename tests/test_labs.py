@@ -9,22 +9,28 @@ import pytest
 
 from autograder import new
 from autograder.__main__ import main
-from autograder.jail import things
+from autograder.jail import things, warm
 from autograder.judge import evidence
 from autograder.make.address import ROOT
 from autograder.make.chapter import chapter
-from autograder.make.roles import exercises, name, role
+from autograder.make.roles import exercises, imported, name, role
 from tools import notebooks
 from tools.demo import answered, mistakes
 
 LABS = sorted(p.stem for p in ROOT.glob("labs/[0-9]*.py"))
 WAIT = 5.0  # seconds that a wrong answer may compute or wait in its own checks
-WHOLE = 1  # answers to each exercise that are judged as a student's are, all in two
 KNOWN = {lab: mistakes(lab) for lab in LABS}
 
 jailed = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason="no jail here: apt-get install bubblewrap"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ready():
+    """Kernels start with what the labs import."""
+    warm.ALSO.update(*(imported(answered({}, lab)) for lab in LABS))
+    warm._of.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -62,16 +68,17 @@ def checks(lab):
     return {c.id for c in answered({}, lab).cells if role(c) == "check"}
 
 
-def cases(kind, parts):
-    """Submissions that hold a k-th answer to each exercise of a part.
+def cases(kind, whole=0):
+    """Submissions that hold a k-th answer to each exercise.
 
-    Those of the first answers are judged whole, so that one exercise is seen to leave
-    the others alone; later ones by the cells and checks of their own exercises.
+    The first answers are judged as a student's are, in so many whole notebooks, so that
+    one exercise is seen to leave the others alone; later ones by the cells and checks
+    of their own exercises.
     """
     for lab in LABS:
         known = getattr(KNOWN[lab], kind, {})
         for k in range(max(map(len, known.values()), default=0)):
-            halves = parts if k < WHOLE else 1
+            halves = whole if whole and k == 0 else 1
             for part in range(halves):
                 chosen = {
                     exercise: list(answers)[k]
@@ -79,7 +86,7 @@ def cases(kind, parts):
                     if i % halves == part and k < len(answers)
                 }
                 if chosen:
-                    only = () if k < WHOLE else tuple(chosen)
+                    only = () if whole and k == 0 else tuple(chosen)
                     yield pytest.param(lab, chosen, only, id=f"{lab[:2]}-{k}-{part}")
 
 
@@ -121,7 +128,7 @@ def test_the_blank_earns_none(lab):
 
 
 @jailed
-@pytest.mark.parametrize(("lab", "chosen", "only"), list(cases("WRONG", 2)))
+@pytest.mark.parametrize(("lab", "chosen", "only"), list(cases("WRONG", whole=2)))
 def test_a_mistake_is_caught_in_its_own_exercise_only(lab, chosen, only):
     """Every other exercise is wrong, each in one way; the others lose nothing."""
     wrong = answered(sources("WRONG", lab, chosen), lab)
@@ -132,9 +139,9 @@ def test_a_mistake_is_caught_in_its_own_exercise_only(lab, chosen, only):
 
 
 @jailed
-@pytest.mark.parametrize(("lab", "chosen", "only"), list(cases("CHEATS", 2)))
+@pytest.mark.parametrize(("lab", "chosen", "only"), list(cases("CHEATS", whole=1)))
 def test_a_cheat_earns_nothing_in_its_own_exercise(lab, chosen, only):
-    """Every other exercise is a cheat, each in one way; the others lose nothing."""
+    """Each is cheated in one way; those that know no cheat lose nothing."""
     nb = answered(sources("CHEATS", lab, chosen), lab)
     every = exercises(nb)
     lost = failed(nb, lab, only, WAIT)
@@ -142,7 +149,7 @@ def test_a_cheat_earns_nothing_in_its_own_exercise(lab, chosen, only):
 
 
 @jailed
-@pytest.mark.parametrize(("lab", "chosen", "only"), list(cases("RIGHT", 1)))
+@pytest.mark.parametrize(("lab", "chosen", "only"), list(cases("RIGHT")))
 def test_right_answers_of_another_kind_are_accepted(lab, chosen, only):
     nb = answered(sources("RIGHT", lab, chosen), lab)
     assert failed(nb, lab, only) == set()

@@ -105,10 +105,13 @@ def main() -> None:
     environment(".venv", "ci.txt", ["-e", ".[dev]"])
     if "colab" in sys.argv:
         environment(".venv-colab", "colab.txt", COLAB)
+        kernel = [ROOT / ".venv-colab/bin/python", "-m", "ipykernel", "install"]
+        run(*kernel, "--prefix", ROOT / ".venv-colab", "--name", "colab", **QUIET)
 
 
 COLAB = ["ipython", "ipykernel", "ipywidgets", "nbclient", "numpy", "matplotlib"]
 COLAB += ["scipy", "networkx", "pandas", "scikit-learn"]
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 if __name__ == "__main__":
     main()

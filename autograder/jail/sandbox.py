@@ -48,14 +48,6 @@ def jailed() -> dict[str, str]:
     return said | {"GLOO_SOCKET_IFNAME": "lo"}
 
 
-def skip_grammar() -> None:
-    """Keep jsonschema from building a grammar of web addresses, for 0.7 s.
-
-    It checks an optional format, which no notebook has, and does without.
-    """
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-
-
 def unjailed() -> bool:
     """Say whether somebody gave the jail up."""
     return os.environ.get(OPEN) == "1"

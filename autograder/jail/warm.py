@@ -1,8 +1,9 @@
-"""A process that has imported torch, and forks: judges, and kernels for jails.
+"""A process that has imported what takes long, and forks: judges, kernels for jails.
 
-It knows no notebook and no secret.  A judge, forked from it, is trusted, has a memory
-of its own and ends with its submission.  A kernel, forked from it too, enters a jail
-that bubblewrap made (``autograder.jail.enter``) before it runs a line of a student's.
+It knows no notebook and no secret, only what a lab's set-up imports.  A judge, forked
+from it, is trusted, has a memory of its own and ends with its submission.  A kernel,
+forked from it too, enters a jail that bubblewrap made (``autograder.jail.enter``)
+before it runs a line of a student's.
 """
 
 import atexit
@@ -11,6 +12,7 @@ import faulthandler
 import fcntl
 import functools
 import gc
+import inspect
 import os
 import pickle
 import resource
@@ -28,11 +30,11 @@ from typing import Any
 
 from . import enter, sandbox
 
-HEAVY = ["torch", "numpy", "mlsyscore.processes", "debugpy", "ipykernel.debugger"]
+HEAVY = ["numpy", "debugpy", "ipykernel.debugger"]
 HEAVY += ["ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell"]
-HEAVY += ["matplotlib.pyplot", "scipy.stats", "scipy.optimize", "networkx"]
 INLINE = "module://matplotlib_inline.backend_inline"  # as every kernel has it
 ALSO: set[str] = set()  # modules that whoever is to be forked for wants loaded too
+LAZY = "torch"  # functions of ours import it, and no module does
 _starting = threading.Lock()
 _forked_from, _alive = "", 0  # of the warm process, in one that it forked
 START = [sys.executable, "-P", "-m", "autograder.jail.warm"]
@@ -148,11 +150,14 @@ def main(alive: int, *also: str) -> None:
     global _forked_from, _alive
     listening = socket.socket(fileno=os.dup(0))
     _forked_from, _alive = listening.getsockname(), alive
-    sandbox.skip_grammar()
     os.environ["MPLBACKEND"] = INLINE  # matplotlib reads it once
     for name in (*HEAVY, *also):
         with contextlib.suppress(ImportError):  # a course need not have torch
             __import__(name)
+    ours = [m for k, m in sys.modules.items() if k.startswith("mlsyscore.")]
+    if any(f"import {LAZY}" in inspect.getsource(m) for m in ours):
+        with contextlib.suppress(ImportError):
+            __import__(LAZY)
     from nbformat.v4 import new_code_cell
 
     new_code_cell()  # compiles the schema that each judge will ask

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 
 from ..jail import sandbox, warm
 from ..jail.kernel import PATIENCE
-from ..make.roles import name, role
+from ..make.roles import imported, name, role
 from . import evidence
 
 warm.ALSO.add(evidence.__name__)
@@ -76,6 +76,7 @@ def work(by: str, nb: NotebookNode, master: NotebookNode) -> Any:
     if grader() != by:
         raise RuntimeError("this worker has another autograder, or other limits")
     seconds = 2 * PATIENCE * evidence.NOTEBOOK + LATE  # in two passes
+    warm.ALSO.update(imported(master))
     return warm.own().call(seconds, evidence.run, nb, master)
 
 

@@ -48,6 +48,19 @@ def defined(source: str) -> set[str]:
     return names
 
 
+def imported(nb: NotebookNode) -> set[str]:
+    """Return what a lab's set-up imports, by full names; some are no modules."""
+    found: set[str] = set()
+    for cell in nb.cells:
+        for node in ast.walk(ast.parse(cell.source if role(cell) == "setup" else "")):
+            if isinstance(node, ast.Import):
+                found |= {a.name for a in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {f"{node.module}.{a.name}" for a in node.names}
+                found.add(str(node.module))
+    return found
+
+
 def exercises(nb: NotebookNode) -> dict[str, list[str]]:
     """Group a lab's graded cells by exercise, in the notebook's order.
 
