@@ -14,7 +14,8 @@ import psutil
 OWN = re.compile(r"^(RssAnon|RssShmem|VmSwap|VmPTE|Threads):\s+(\d+)", re.MULTILINE)
 SHARE = re.compile(r"^(Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+)", re.MULTILINE)
 SOCKETS = re.compile(r"^sockets: used (\d+)", re.MULTILINE)
-QUEUES = re.compile(r": ([0-9A-F]{8}):([0-9A-F]{8}) ")  # of /proc/net/tcp
+OPEN = re.compile(r"^TCP6?: inuse (\d+)", re.MULTILINE)  # before its end is gone
+QUEUES = re.compile(r" [0-9A-F]{2} ([0-9A-F]{8}):([0-9A-F]{8}) ")  # of /proc/net/tcp
 GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 INODE = 1 << 10  # bytes of kernel memory that a file takes, be it empty
 TICK = os.sysconf("SC_CLK_TCK")
@@ -124,15 +125,21 @@ def sockets(pids: Iterable[int]) -> int:
     for pid in pids:
         try:
             said = _text(f"/proc/{pid}/net/sockstat")
-            tcp = [_text(f"/proc/{pid}/net/tcp")]
+            tcp = _tcp(pid, "") if any(map(int, OPEN.findall(said))) else ""
             with contextlib.suppress(FileNotFoundError):  # a machine without IPv6
-                tcp.append(_text(f"/proc/{pid}/net/tcp6"))
+                six = _text(f"/proc/{pid}/net/sockstat6")
+                tcp += _tcp(pid, "6") if any(map(int, OPEN.findall(six))) else ""
         except (*GONE, OSError):
             continue
         size = 2 * sum(map(int, SOCKETS.findall(said))) * _buffer()
-        queues = QUEUES.findall("".join(tcp))
+        queues = QUEUES.findall(tcp)
         return size + 2 * sum(int(n, 16) for pair in queues for n in pair)
     return 0
+
+
+def _tcp(pid: int, version: str) -> str:
+    """Return the table of a jail's connections: milliseconds, on a large machine."""
+    return _text(f"/proc/{pid}/net/tcp{version}")
 
 
 @functools.cache
