@@ -351,9 +351,10 @@ for name, (N, T) in SERIES.items():
 print(f"{'mean, without sign':28}", *(f"{e:7.1%}" for e in np.abs(errors).mean(0)))
 
 # %% [markdown]
-# "Perfect" is the law without a floor.  It comes closest only for MegaScale's largest
-# fleet, whose smaller fleets had one.  The law comes closest in four series of six, and
-# on average.  It loses MegaScale's to two rivals, and ZeRO-3's to "no gain".
+# "Perfect" is the law without a floor.  It comes closest only for MegaScale, whose
+# largest fleet was even slightly faster than that.  The law comes closest in four
+# series of six, and on average.  It loses MegaScale's to two rivals, and ZeRO-3's to
+# "no gain".
 #
 # The two series of 175 billion train the same model on the same numbers of GPUs.  The
 # constant tells them apart:
@@ -470,9 +471,9 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# The mean delay is the same for all three.  Yet ten times the machines cost 0.9 mean
-# delays more, 2.3, or about twenty.  What a large fleet pays for is the *tail*, the few
-# long delays.  No average over one machine shows it.
+# The mean delay is the same for all three.  Yet from 100 machines to 1,000 the latest
+# costs 0.9 mean delays more, 2.3, or about twenty.  What a large fleet pays for is the
+# *tail*, the few long delays.  No average over one machine shows it.
 #
 # ## Someone is always down
 #
@@ -521,7 +522,7 @@ for name, law in laws.items():
 # > **War story · The training run that failed every few hours (2024).** Llama 3 405B
 # > trained on 16,384 H100s.  In 54 days 419 interruptions came unannounced, one every
 # > 3.1 hours (Llama Team, arXiv 2407.21783, section 3.3.4).  Over 90 % of the time was
-# > useful nevertheless, because programs and not people did nearly all restarts.
+# > useful nevertheless.  Programs and not people did nearly all restarts.
 #
 # Failures, too, cap a fleet.  If a stop costs a time $R$, the fleet loses the share
 # $R/(R + \text{MTBF}/N)$ of its time.  The Llama run comes to one stop in 54 × 24 ×
@@ -538,8 +539,8 @@ for who, minutes in (("a person", 100), ("a program", 16)):
     print(f"{who:9} {minutes:4} minutes {lost:15.0%} {most:15,.0f} GPUs")
 
 # %% [markdown]
-# To lose no more than with the program, each GPU would have to fail six times more
-# rarely.
+# To lose no more with a person than with the program, each GPU would have to fail six
+# times more rarely.
 #
 # ## A fleet on this machine
 #
@@ -642,10 +643,10 @@ ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
 
 # %% [markdown]
-# The bars reach from the least to the largest of the three sweeps.  Does one rule come
-# closest in all of them on your machine?  If none does, these timings cannot say which
-# is best.  The law can lose: where other programs are busy, processes also wait for
-# a core, and our fit leaves waiting out.
+# The errors are those of single sweeps.  The figure shows the medians, and bars from
+# the least to the largest.  Does one rule come closest in all sweeps on your machine?
+# If none does, these timings cannot say which is best.  The law can lose: where other
+# programs are busy, processes also wait for a core, and our fit leaves waiting out.
 #
 # Beyond your cores, by the law, no term gets shorter.  So the fastest fleet has at most
 # as many processes as cores.  Has yours?
@@ -684,8 +685,9 @@ for workload, times in LIGHTHOUSES.items():
 # mean lateness, 1 ms, it would seem to compute for half of its time.  And C, at the
 # edge of the network, is no small copy of A: a faster network gains it almost nothing.
 #
-# So faster machines gain much only where computing binds.  More machines gain until the
-# first limit: the bytes, the start-ups, the latest, the dead.  Some limits are no
+# So faster machines gain the more, the more of a step is computing.  More machines gain
+# less and less as they near a limit: the bytes, the start-ups, the latest, the dead.
+# Some limits are no
 # times, such as a building's power or a law about data.  The **Fleet Stack** lists the
 # eight layers of a fleet where a limit may lie: facility, fabric, execution,
 # reliability, serving, operations, assurance and governance.
@@ -782,8 +784,7 @@ for workload, times in LIGHTHOUSES.items():
 #
 # > **Takeaways.**
 # >
-# > - Of compute, communication and coordination, $N$ machines divide only the first,
-# >   and not a machine's own delay, which we book there too.
+# > - Of compute, communication and coordination, $N$ machines divide only the compute.
 # > - Ask for $\rho$: faster accelerators make the fleet at most $1 + 1/\rho$ times as
 # >   fast.
 # > - Beyond $T_\text{compute}/(2M/\beta)$ machines, all others gain less than twofold.

@@ -214,8 +214,9 @@ print(f"{si(n[-1], 'B')} held back: {foretell(n, T)}")
 # fitted sizes the rate may change.
 #
 # The ring cuts each 5 GB into 1,024 messages of 5 MB, far above the $n^*$ of 75 KB.
-# Even with start-ups of 20 µs, as in the times above, its 2,046 steps lose 0.04 s and
-# not 0.6.  So start-ups are not what holds the room's sum at a quarter.
+# Even with start-ups of 20 µs, about what the H100s took for their smallest message,
+# its 2,046 steps lose 0.04 s and not 0.6.  So start-ups are not what holds the room's
+# sum at a quarter.
 #
 # ## The cut
 #
@@ -311,7 +312,8 @@ for r in (1, 2, 4):
 # one side, count the cables that leave it, divide.*
 #
 # Is the floor also what packets get?  Play it.  A packet is the list of the cables that
-# it still has to pass.  Each cable passes one packet a slot, in the order of arrival.
+# it still has to pass.  Each cable passes one packet a slot each way, in the
+# order of arrival.
 
 
 # %%
@@ -365,7 +367,7 @@ def alternating(N):
     return np.arange(N).reshape(2, -1).T.ravel()
 
 
-print("time of the ring, in messages at port rate:")
+print("time of the ring; one message at port rate is 1:")
 print("hosts  core cables   played   floor by the cut   port speed")
 for k, r in ((8, 1), (8, 2), (8, 4), (16, 4)):
     N = k**3 // 4
@@ -437,7 +439,7 @@ for r in (1, 2, 4):
 #    = \frac{s}{4}\,\frac{n}{\beta}. $$
 #
 # Play it, with every second packet going round the other way.  The rival: each host has
-# six cables in any cube, so all take as long.
+# six cables in any cube, so every cube takes as long.
 
 
 # %%
@@ -452,7 +454,7 @@ def opposite(s, count):
     return packets
 
 
-print("time to send to the host opposite, in messages at the rate of a cable:")
+print("time to send to the host opposite; one message on one cable is 1:")
 print("hosts   played   floor by the cut   as in the smallest cube")
 for s in (4, 8, 12):
     slots = play(opposite(s, 64)) / 64
@@ -485,7 +487,7 @@ for s in (4, 8, 12):
 def busiest(cables):
     """Mean flows on the busiest of several sets of cables.
 
-    cables: pairs (m, n): m cables; each of n flows takes a given one of them by 1/n
+    cables: pairs (m, n): m cables; n flows may take each, with a chance of 1/n
     """
     c = np.arange(60)
     none_above = np.ones(len(c))
@@ -609,11 +611,12 @@ print(f"256 senders: {np.mean(full):.1f} µs.  You guessed {guess_full:g} µs.")
 # ### The brake comes late
 #
 # Switches ask senders to slow down before the buffer is full.  With **explicit
-# congestion notification** (ECN) packets that met a long queue are marked, and marked
-# answers make their senders slow down.  But a sender hears of it only after the
-# **round-trip time** $RTT$, from a packet's start until its answer is back.  Until then
-# all keep sending.  Let them stop dead when they hear that the queue has passed a mark.
-# Their $RTT$ is 10 µs, an assumption like the marks below:
+# congestion notification** (ECN) packets that leave a long queue are marked, and marked
+# answers make their senders slow down.  But the mark must reach the receiver and then
+# the sender, and what the sender sent before still arrives.  Together that takes one
+# **round-trip time** $RTT$ of the path without its queue, from a packet's start until
+# its answer is back.  Let the senders stop dead when they hear that the queue has
+# passed a mark.  The $RTT$ is 10 µs, an assumption like the marks below:
 #
 # $$ \text{mark} + (N - 1)\,\beta\, RTT \le \text{buffer}
 #    \quad\Rightarrow\quad

@@ -503,7 +503,8 @@ plt.show()
 # %% [markdown]
 # Three GPUs are free at first, and B is promised hour 4.  All eight are free then, so
 # two are spare.  C ends by hour 4 and may start.  D does not, and takes one of the two
-# spare GPUs.  E needs two and would end at hour 5, so it waits.
+# spare GPUs.  At hour 3 C ends and leaves two GPUs.  E needs both, only one of them is
+# spare, and E would end at hour 5, so it waits.
 #
 # > **Theorem · The head's promise.** If no job runs beyond its limit, the head starts
 # > no later than EASY has promised.  For what starts early has left by $t^*$, or takes
@@ -589,7 +590,8 @@ for column, unit in ((0, "points of busy GPUs"), (1, "min of wait")):
 print(f"You guessed {guess_points:+g} points.")
 
 # %% [markdown]
-# The wait all but vanishes, and utilisation hardly moves.  Do the heads pay?
+# The wait all but vanishes, and utilisation hardly moves.  Do some heads start later
+# than they did under FIFO?
 
 # %%
 heads = later = 0
@@ -607,8 +609,9 @@ print(f"{later} of {heads} heads start later than under FIFO")
 print(f"the worst by {worst / hour:.1f} h")
 
 # %% [markdown]
-# While the queue runs empty now and then, all offered work gets done under any policy,
-# and utilisation is just that work.  A policy sets it only where the queue never
+# Some do, as no promise speaks of FIFO.  Why does utilisation not move?  As long as the
+# queue runs empty now and then, all offered work gets done under any policy, and
+# utilisation is just that work.  A policy sets it only where the queue never
 # empties.  Call what it reaches there its *ceiling*.  In the long run,
 #
 # $$ \text{utilisation} = \min(\text{load},\ \text{ceiling}). $$
@@ -645,15 +648,16 @@ print(f"mean error {law:21.1f} {all_done:9.1f} {same_loss:10.1f}")
 
 # %%
 #| label: fig-policies
-#| fig-cap: "Left: lines are the law; marks are played, and drawn a point aside."
+#| fig-cap: "Left: lines are the law and marks are played.  Squares: FIFO.  Dots: EASY."
 #| fig-alt: "Left, FIFO bends off the load near 78 %. Right, EASY waits far less."
 # @title Busy GPUs and mean wait
 fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.6))
 x = 100 * np.array(LOADS)
-for policy, color, mark, aside in ((fifo, "C3", "s", -1), (easy, "C2", "o", 1)):
+for policy, color, mark in ((fifo, "C3", "s"), (easy, "C2", "o")):
     name, line = policy.__name__.upper(), "--" if policy is fifo else "-"
     mean, half = zip(*(interval(seen[policy, u][:, 0]) for u in LOADS), strict=True)
-    left.errorbar(x + aside, mean, half, fmt=mark, color=color)
+    size = 9 if policy is fifo else 5
+    left.errorbar(x, mean, half, fmt=mark, color=color, mfc="none", ms=size)
     loads = np.linspace(0.0, 1)
     left.plot(100 * loads, utilisation(loads, ceiling[policy]), line, color=color)
     mean, half = zip(*(interval(seen[policy, u][:, 1]) for u in LOADS), strict=True)
@@ -668,10 +672,10 @@ plt.show()
 # %% [markdown]
 # Only FIFO's rows tell the law from a rival.  At 75 %, just under its ceiling, FIFO
 # falls short of the law, probably as some work still stands in line when a trace ends.
-# At 90 % its ceiling reads two points high, and their intervals overlap.  "All done"
-# and "same loss" miss there by far more.  No load here exceeds EASY's ceiling, so
-# nothing tests that one.  Rule of thumb: *below the ceiling a policy buys people time;
-# above it, it buys machines.*
+# At 90 % the law, FIFO's ceiling, reads two points high.  "All done" and "same loss"
+# miss there by far more.  No load here exceeds EASY's ceiling, so nothing tests that
+# one.  Rule of thumb: *below the ceilings of two policies the better one buys people
+# time; above the lower ceiling it buys machines.*
 #
 # *Shortest first* starts, of all jobs that fit, the one with the
 # lowest limit.  It gets the same traces at 90 %.  Call a head *late* if it starts after
@@ -747,9 +751,9 @@ for rule in trios[0]:
 #
 # ## Machines that vanish
 #
-# Near the best policy's ceiling, only more machines help.  **Spot capacity** is
-# capacity at a discount that its owner may take back at any time.  That is
-# **preemption**: a running job is stopped in favour of another.
+# A fleet that is full can rent more machines.  **Spot capacity** is capacity at a
+# discount that its owner may take back at any time.  That is **preemption**: a running
+# job is stopped in favour of another.
 #
 # Let a job save after each $\tau$ of work, so that it must run for $L$, work and save,
 # without a stop.  Stops come at random, with a mean of $M$ between them, and a restart
@@ -814,16 +818,17 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 # count what a run is billed for each hour of work that it keeps.
 #
 # Back to this morning: which policy mends it?  If small jobs are packed tightly, a node
-# is whole and the job of eight starts.  Backfill shortens waits, but below the ceiling
-# it does not fill the fleet: over a day, what stays idle there is work that nobody
+# is whole and the job of eight starts.  Backfill shortens waits, but below the ceilings
+# it does not fill the fleet: in our pool, what stays idle there is work that nobody
 # brought.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
 # Seren: AcmeTrace, `cluster_summary.csv`, Hu et al., arXiv 2403.07648.  The cut, the
 # limits, the 128 GPUs, and sizes that are independent of run times are ours.  EASY: D.
-# Lifka, "The ANL/IBM SP scheduling system", 1995.  In eight runs on two busy cores, the
-# real queue was twice too disturbed to tell, and six times as foretold.
+# Lifka, "The ANL/IBM SP scheduling system", 1995.  Of eight runs
+# on two busy cores, the real queue was too disturbed to tell in two, and as foretold in
+# six.
 #
 # The open calculations of *Machine Learning Systems at Scale* (mlsysim 0.3.0) give the
 # held gang's cost, the spot job's price with its stops, and the last problem's tax.
@@ -840,9 +845,8 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 #
 #    <details><summary>Answer</summary>
 #
-#    The fleet looks busier, and people wait far longer.  The law says 90 %.  Some of
-#    the work has not even begun when a trace ends, and jobs of up to 128 GPUs need the
-#    whole pool.
+#    The fleet looks busier, and people wait far longer.  The load is now 90 %, and some
+#    of the work has not even begun when a trace ends.
 #
 #    ```python
 #    def inflated(seed, load):
@@ -988,7 +992,8 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 # > - Waits grow as $\rho/(1-\rho)$ times $(1+C_s^2)/2$: leave room, mind the spread.
 # > - Free GPUs are worth what fits into their largest piece.  Pack small jobs tightly.
 # > - Start gangs whole, or keep $k(g-1)$ below $N$.
-# > - Utilisation is the load, up to the policy's ceiling.  Below, a policy moves waits.
+# > - Utilisation is the load, up to the policy's ceiling.  Below it, policies change
+# >   only who waits, and how long.
 # > - Ask who waits, and count what kept work costs, not hours.
 #
 # > **Chapter connection.** The scheduler now hands out GPU hours.  Chapter 9 asks how
