@@ -864,6 +864,128 @@ def plan(model, layout, stage):
     work += layout.N * tensor
     return layout_step(work, exchange, layout, OVERLAP), state + kept
 """,
+        "a share rounded up by 0.9: right up to ten stages": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = int(model.L / p + 0.9)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "a layer more on the first stage where two or more are left over": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = model.L // p + (model.L % p > 1)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "all layers that are left over on the first stage": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = model.L // p + model.L % p
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "a stage fewer where each has one layer": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    stages = min(p, max(model.L - 1, 1))
+    kept = in_flight(stages, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "as many layers as with eight stages, beyond eight": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = -(-model.L // min(p, 8))
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "one rank alone gathers from nobody, and pays": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    others = 1 if d == 1 and stage == 3 else (d - 1) / d
+    exchange = times * others * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "tensor exchange of more than a node leaves it": """
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    layers = -(-model.L // p)
+    part = model.P * layers / model.L / t
+    work = training_flop(layout.N * part, m * S) / R
+    link = NVLINK4 if t <= NODE else NDR
+    tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / link.beta
+    times = 1 + 2 * m if stage == 3 else 2
+    exchange = times * (d - 1) / d * 2 * part / NDR.beta
+    state = State().zero(part, d, stage)
+    kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+    work += layout.N * tensor
+    return layout_step(work, exchange, layout, OVERLAP), state + kept
+""",
+        "remembers a layout, of whatever model": """
+KNOWN = {}
+
+def plan(model, layout, stage):
+    t, p, d, m = layout.t, layout.p, layout.d, layout.m
+    if (layout, stage) not in KNOWN:
+        layers = -(-model.L // p)
+        part = model.P * layers / model.L / t
+        work = training_flop(layout.N * part, m * S) / R
+        tensor = 4 * m * layers * allreduce_traffic(2 * S * model.h, t) / NVLINK4.beta
+        times = 1 + 2 * m if stage == 3 else 2
+        exchange = times * (d - 1) / d * 2 * part / NDR.beta
+        state = State().zero(part, d, stage)
+        kept = in_flight(p, m) * layers * KEPT.layer(model, S, 1, t)
+        work += layout.N * tensor
+        KNOWN[layout, stage] = (
+            layout_step(work, exchange, layout, OVERLAP),
+            state + kept,
+        )
+    return KNOWN[layout, stage]
+""",
     },
     "choose": {
         "degrees add up": """
@@ -1014,6 +1136,58 @@ def choose(cost, model, N, B, memory, target):
         for p in range(1, model.L + 1):
             for d in range(1, B + 1):
                 if model.n_kv % t or model.L % p or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds <= target and held <= memory:
+                    return layout
+    raise ValueError("none")
+""",
+        "a thousandth too slow will do": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.a % t or model.L % p or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds <= 1.001 * target and held <= memory:
+                    return layout
+    raise ValueError("none")
+""",
+        "rounds seconds and bytes": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.a % t or model.L % p or B % d or t * p * d > N:
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if round(seconds) <= round(target) and held <= memory:
+                    return layout
+    raise ValueError("none")
+""",
+        "no more devices than the chapter has": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, model.L + 1):
+            for d in range(1, B + 1):
+                if model.a % t or model.L % p or B % d or t * p * d > min(N, 1024):
+                    continue
+                layout = Layout(t, p, d, B // d)
+                seconds, held = cost(layout)
+                if seconds <= target and held <= memory:
+                    return layout
+    raise ValueError("none")
+""",
+        "no more stages than the chapter has": """
+def choose(cost, model, N, B, memory, target):
+    for t in range(1, NODE + 1):
+        for p in range(1, min(32, model.L) + 1):
+            for d in range(1, B + 1):
+                if model.a % t or model.L % p or B % d or t * p * d > N:
                     continue
                 layout = Layout(t, p, d, B // d)
                 seconds, held = cost(layout)
