@@ -138,6 +138,9 @@ def test_a_new_chapter_has_the_form(tmp_path, monkeypatch):
     test_a_chapter_stays_below_its_ceilings(stem)
     test_a_chapter_has_what_readers_and_pages_look_for(stem)
     test_laws_are_displayed_and_a_code_has_no_chains(stem)
+    notebook = tmp_path / f"notebooks/chapters/{stem}.ipynb"
+    notebook.parent.mkdir(parents=True)
+    notebooks.make_chapter(tmp_path / f"chapters/{stem}.py", notebook)
     played.answers_run(stem)
     says = tmp_path / f"chapters/{stem}.py"
     says.write_text(says.read_text().replace("    0.16 s", "    0.17 s"))

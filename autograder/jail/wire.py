@@ -79,7 +79,7 @@ class Gate:
     def __init__(self, place: Path, serve: Callable[[Wire, Any], None]) -> None:
         self.serve, self.free = serve, threading.Semaphore(OPEN)
         self.kernels: queue.Queue[Wire] = queue.Queue()
-        self.threads: set[threading.Thread] = set()
+        self.threads: dict[threading.Thread, socket.socket] = {}
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(str(place))
         place.chmod(0o666)  # the kernel may be nobody
@@ -96,7 +96,7 @@ class Gate:
                 thread = threading.Thread(
                     target=self._hear, args=[connection], daemon=True
                 )
-                self.threads.add(thread)
+                self.threads[thread] = connection
                 thread.start()
 
     def _hear(self, connection: socket.socket) -> None:
@@ -119,7 +119,7 @@ class Gate:
             if not keep:
                 connection.close()
             self.free.release()
-            self.threads.discard(threading.current_thread())
+            self.threads.pop(threading.current_thread(), None)
 
     def close(self) -> None:
         """Hear nobody any more; stop what is still being done for somebody."""
@@ -128,9 +128,10 @@ class Gate:
         self.listening.close()
         while not self.kernels.empty():
             self.kernels.get().close()
-        for thread in list(self.threads):
+        for thread, connection in list(self.threads.items()):
             stop, number = (
                 ctypes.py_object(SystemExit),
                 ctypes.c_ulong(thread.ident or 0),
             )
             ctypes.pythonapi.PyThreadState_SetAsyncExc(number, stop)
+            connection.close()  # it may not have come to where it would

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import time
 from pathlib import Path
 
@@ -145,14 +144,20 @@ def test_honest_work_beside_the_bounds_goes_on(jail):
         assert "error" not in {o.output_type for o in jail.run(code)}
 
 
-def test_what_waits_in_a_connection_is_counted():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        before = watch.sockets([os.getpid()])
-        one = socket.create_connection(listening.getsockname())
-        with one, listening.accept()[0]:
-            two = watch.sockets([os.getpid()]) - before
-            one.sendall(bytes(100_000))
-            assert watch.sockets([os.getpid()]) - before >= two + 200_000
+CONNECT = """
+import socket
+listening = socket.create_server(("127.0.0.1", 0))
+one = socket.create_connection(listening.getsockname())
+other, _ = listening.accept()
+"""
+
+
+def test_what_waits_in_a_connection_is_counted(jail):
+    jail.run(CONNECT)
+    inside = watch.family(jail.launched.roots)
+    before = watch.sockets(inside)
+    jail.run("one.sendall(bytes(2_000_000))")
+    assert watch.sockets(inside) - before >= 4_000_000
 
 
 def test_a_clock_counts_every_process_and_starts_anew():
