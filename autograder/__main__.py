@@ -92,7 +92,7 @@ def graded(given: argparse.Namespace) -> int:
     if given.unjailed:
         os.environ[sandbox.OPEN] = "1"
     warm.ALSO.add("autograder.judge.evidence")
-    with contextlib.suppress(OSError, ValueError):  # grade says what is wrong with it
+    with contextlib.suppress(OSError, ValueError, SyntaxError):  # grade says of what
         source = given.course / "source" / given.lab / f"{given.lab}.ipynb"
         warm.ALSO.update(imported(nbformat.read(source, as_version=4)))
     warm.own()  # torch loads there while nbgrader loads here

@@ -35,6 +35,8 @@ HEAVY += ["ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell"]
 INLINE = "module://matplotlib_inline.backend_inline"  # as every kernel has it
 ALSO: set[str] = set()  # modules that whoever is to be forked for wants loaded too
 LAZY = "torch"  # functions of ours import it, and no module does
+FORKED = {"autograder", "mlsyscore", "numpy", "scipy", "pandas", "sklearn"}
+FORKED |= {"matplotlib", "networkx", "simpy", "torch"}  # others may not bear it
 _starting = threading.Lock()
 _forked_from, _alive = "", 0  # of the warm process, in one that it forked
 START = [sys.executable, "-P", "-m", "autograder.jail.warm"]
@@ -151,13 +153,10 @@ def main(alive: int, *also: str) -> None:
     listening = socket.socket(fileno=os.dup(0))
     _forked_from, _alive = listening.getsockname(), alive
     os.environ["MPLBACKEND"] = INLINE  # matplotlib reads it once
-    for name in (*HEAVY, *also):
-        with contextlib.suppress(ImportError):  # a course need not have torch
-            __import__(name)
+    _load(*HEAVY, *(name for name in also if name.partition(".")[0] in FORKED))
     ours = [m for k, m in sys.modules.items() if k.startswith("mlsyscore.")]
     if any(f"import {LAZY}" in inspect.getsource(m) for m in ours):
-        with contextlib.suppress(ImportError):
-            __import__(LAZY)
+        _load(LAZY)
     from nbformat.v4 import new_code_cell
 
     new_code_cell()  # compiles the schema that each judge will ask
@@ -174,6 +173,12 @@ def main(alive: int, *also: str) -> None:
         if alive in ready:
             break
     shutil.rmtree(Path(_forked_from).parent, ignore_errors=True)  # its owner may be
+
+
+def _load(*names: str) -> None:
+    for name in names:
+        with contextlib.suppress(ImportError):  # a course need not have torch
+            __import__(name)
 
 
 def _answer(wire: socket.socket) -> None:

@@ -51,8 +51,8 @@ def defined(source: str) -> set[str]:
 def imported(nb: NotebookNode) -> set[str]:
     """Return what a lab's set-up imports, by full names; some are no modules."""
     found: set[str] = set()
-    for cell in nb.cells:
-        for node in ast.walk(ast.parse(cell.source if role(cell) == "setup" else "")):
+    for source in [c.source for c in nb.cells if role(c) == "setup"]:
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Import):
                 found |= {a.name for a in node.names}
             elif isinstance(node, ast.ImportFrom):

@@ -17,6 +17,8 @@ from autograder import doctor
 from autograder.doctor import examine
 from autograder.jail import provisioner, sandbox, warm, watch
 from autograder.jail.kernel import Jail
+from autograder.make.build import instructor
+from autograder.make.roles import imported
 
 pytestmark = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason=f"no jail here: {sandbox.INSTALL}"
@@ -62,6 +64,28 @@ def test_a_kernel_remembers_nothing_of_its_judge():
     assert (own, shared, named) == (0, [], [])
     assert "AUTOGRADER" not in str(environment)
     assert str(sandbox.HERE) not in str(environment).replace(sys.prefix, "")
+
+
+def test_what_a_lab_imports_is_loaded_unless_it_may_not_be_forked(
+    tmp_path, monkeypatch
+):
+    script = tmp_path / "01_lab.py"
+    script.write_text(
+        "# %% [markdown]\n# # A lab\n\n# %%\n"
+        "import sqlalchemy\nimport matplotlib.pyplot\n"
+        "from mlsyscore.harness import ring\nfrom mlsyscore.units import GB\n"
+    )
+    wanted = imported(instructor(script))
+    assert wanted >= {"matplotlib.pyplot", "mlsyscore.harness.ring", "sqlalchemy"}
+    monkeypatch.setattr(warm, "ALSO", wanted)
+    server = warm.Server(sandbox.environment())
+    try:
+        there = server.call(9.0, eval, "{*__import__('sys').modules}")
+    finally:
+        server.close()
+    assert {"matplotlib.pyplot", "mlsyscore.harness.ring"} <= there
+    assert "torch" in there  # which a function of the harness's imports
+    assert there.isdisjoint({"sqlalchemy", "networkx"})
 
 
 def test_a_call_returns_or_raises_and_a_death_is_said():
