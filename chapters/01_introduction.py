@@ -401,10 +401,10 @@ print(f"mean delay {d / ms:.0f} ms; the latest of 1,024: {latest(1024, d) / ms:.
 print(f"you guessed {guess_late:g} ms")
 
 # %% [markdown]
-# Does a fleet really wait for the latest?  Let us write no barrier at all.  This is a
-# play of GPT-2 XL.  Each machine sends its next chunk as soon as its port is free *and*
-# its left neighbour's chunk has come.  We watch the machine that is done *first*.  If
-# each could go at its own pace, that one would have been hardly late.
+# Does a fleet really wait for the latest?  We *play* GPT-2 XL's ring, which means: we
+# simulate it, and write no barrier.  Each machine sends its next chunk as soon as its
+# port is free *and* its left neighbour's chunk has come.  If each could go at its own
+# pace, the machine that is done *first* would have been hardly late.  So we watch it.
 
 
 # %%
@@ -513,11 +513,10 @@ for name, law in laws.items():
     print(f"{name:20} {law / hour:6.1f} h, {off:4.1f} times the 7.9 h measured")
 
 # %% [markdown]
-# From one machine to 128 the law is off by an eighth.  The last row is a miss.  It
-# starts from the same paper's rate for the whole cluster, 6.5 stops in 1,000
-# machine-days.  By that rate even one
-# machine would run for 154 days, not 47.7.  So most of the miss lies in the rate, not
-# in $1/N$.
+# From one machine to 128 the law is off by an eighth.  The last row is the same law
+# from another start, the paper's rate for the whole cluster: 6.5 stops in 1,000
+# machine-days.  By that rate even one machine would run for 154 days, not 47.7.  So
+# most of that miss lies in the rate, not in $1/N$.
 #
 # > **War story · The training run that failed every few hours (2024).** Llama 3 405B
 # > trained on 16,384 H100s.  In 54 days 419 interruptions came unannounced, one every
@@ -645,8 +644,9 @@ plt.show()
 # %% [markdown]
 # The errors are those of single sweeps.  The figure shows the medians, and bars from
 # the least to the largest.  Does one rule come closest in all sweeps on your machine?
-# If none does, these timings cannot say which is best.  The law can lose: where other
-# programs are busy, processes also wait for a core, and our fit leaves waiting out.
+# If none does, these timings cannot say which is best.  If all err the same way, and by
+# more than the last line says of the fit, something is missing in all of them.  Our fit
+# leaves waiting out, and processes also wait for a core.
 #
 # Beyond your cores, by the law, no term gets shorter.  So the fastest fleet has at most
 # as many processes as cores.  Has yours?
@@ -785,8 +785,8 @@ for workload, times in LIGHTHOUSES.items():
 # > **Takeaways.**
 # >
 # > - Of compute, communication and coordination, $N$ machines divide only the compute.
-# > - Ask for $\rho$: faster accelerators make the fleet at most $1 + 1/\rho$ times as
-# >   fast.
+# > - Ask for $\rho$: where nobody waits, faster accelerators make the fleet at most
+# >   $1 + 1/\rho$ times as fast.
 # > - Beyond $T_\text{compute}/(2M/\beta)$ machines, all others gain less than twofold.
 # > - A sum waits for the latest.  Where delays are exponential, ten times the machines
 # >   cost 2.3 mean delays more; with a longer tail, far more.

@@ -287,7 +287,7 @@ for seed, (life, case, best) in enumerate(cases):
     lives = life.drawn(17 + seed)
     judged("machines of one kind", best_interval(lives, *case), life, case, best)
 
-# %% check="interval-two" points=3 hidden="other machines of two kinds"
+# %% check="interval-two" points=3 hidden="others of two kinds, with one peak or two"
 # Machines of two kinds: one in two fails within the hour, the others live for hours.
 life, case = Lives(((0.5, 10.0, 0.56 * hour), (0.5, 3.0, 3.2 * hour))), (60, 500, 800)
 judged("two kinds", best_interval(life.drawn(8), *case), life, case, 676.76)
@@ -298,6 +298,13 @@ judged("others", best_interval(life.drawn(19), *case), life, case, 4922.73)
 life = Lives(((0.89, 4.0, 0.31 * hour), (0.11, 1.5, 31 * hour)))
 case = (558.0, 1500.0, 1300.0)
 judged("more", best_interval(life.drawn(23), *case), life, case, 10519.30)
+# Of two peaks a climb from the root finds the wrong one; one lies below T_write.
+life = Lives(((0.69, 6.5, 1 * hour), (0.31, 9.0, 7.7 * hour)))
+case = (840.0, 360.0, 210.0)
+judged("two peaks", best_interval(life.drawn(29), *case), life, case, 2229.49)
+life = Lives(((0.86, 10.0, 1 * hour), (0.14, 3.3, 4.5 * hour)))
+case = (88.0, 825.0, 465.0)
+judged("a peak too soon", best_interval(life.drawn(31), *case), life, case, 1009.46)
 ### END HIDDEN TESTS
 
 # %% explore

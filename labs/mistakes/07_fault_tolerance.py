@@ -25,6 +25,12 @@ def best_interval(lives, T_copy, T_write, T_restart):
     taus = taus.clip(min=T_write)
     return taus[np.argmax([share(t) for t in taus])]
 """
+PEAK = (
+    INTERVAL[: INTERVAL.index("    taus")]
+    + """\
+    root = young_daly(T_copy, lives.mean())
+"""
+)
 SAVE = """
 def save(fs, name, state):
     temporary = name + ".new"
@@ -216,6 +222,46 @@ def shape_of(lives):
         "saves no longer than the median life": swap(
             INTERVAL, "lives.mean()", "np.median(lives)"
         ),
+        "raises to the write what is best without it": swap(
+            swap(INTERVAL, "    taus = taus.clip(min=T_write)\n", ""),
+            "return taus[np.argmax([share(t) for t in taus])]",
+            "return max(T_write, taus[np.argmax([share(t) for t in taus])])",
+        ),
+        "climbs from the square root's": PEAK
+        + """
+    tau, before = max(T_write, root), 0.0
+    while tau != before:
+        before = tau
+        tau = max((tau, tau * 1.01, max(T_write, tau / 1.01)), key=share)
+    return tau
+""",
+        "the first peak from below": PEAK
+        + """
+    tau = max(T_write, root / 3)
+    while share(1.02 * tau) > share(tau):
+        tau *= 1.02
+    return tau
+""",
+        "a golden section, as if there were one peak": PEAK
+        + """
+    low, high, golden = max(T_write, root / 3), 3 * root, (math.sqrt(5) - 1) / 2
+    while high - low > 1e-3 * low:
+        a, b = high - golden * (high - low), low + golden * (high - low)
+        low, high = (a, high) if share(a) < share(b) else (low, b)
+    return low
+""",
+        "a minimiser that is told the bounds alone": PEAK
+        + """
+    from scipy.optimize import minimize_scalar
+
+    bounds = max(T_write, root / 3), 3 * root
+    return minimize_scalar(lambda t: -share(t), bounds=bounds, method="bounded").x
+""",
+        "ten intervals from the write or a third of the root's": PEAK
+        + """
+    taus = np.geomspace(max(T_write, root / 3), 3 * root, 10)
+    return max(taus, key=share)
+""",
     },
     "save": {
         "writes in place": """
