@@ -285,7 +285,9 @@ plt.show()
 # > $T \ge V_\text{cut}/BW_\text{bisect}$, under any routing.
 #
 # How wide is the cut of our room?  A graph's *min-cut* is the fewest cables whose loss
-# parts two sets of hosts.
+# parts two sets of hosts.  Let the ring change sides with every hop, so that every
+# host's neighbour sits in the other half.  Then all 512 hosts of a half send their 10
+# GB across.
 
 
 # %%
@@ -306,10 +308,9 @@ for r in (1, 2, 4):
     print(f"1 in {r} core cables: {width} cables in the cut, at least {least:.2f} s")
 
 # %% [markdown]
-# The last line has our clock's 0.8 s, if the ring changes sides with every hop.  That
-# is the case behind the clock: every host's neighbour sits in the other half.  So 512
-# ports send across, and only 128 cables lead there.  The rule: *count the senders on
-# one side, count the cables that leave it, divide.*
+# The last line is our clock's 0.8 s, and this ring is what it timed: 512 ports send
+# across, and only 128 cables lead there.  The rule: *count the senders on one side,
+# count the cables that leave it, divide.*
 #
 # Is the floor also what packets get?  Play it.  A packet is the list of the cables that
 # it still has to pass.  Each cable passes one packet a slot each way, in the
@@ -514,7 +515,7 @@ print(f"an even share would be 1.  You guessed {guess_busiest:g}.")
 # A flow meets others on two layers of cables upward and two downward.  Each of the
 # $k/2$ flows of an edge switch takes a given upward cable with a chance of 1 in $k/2$.
 # Each of the $k^2/4$ flows of a pod takes a given core cable with a chance of 1 in
-# $k^2/4$.  The room has $N$ cables of each kind.  Downward it is the same, so
+# $k^2/4$.  The room has $N$ cables of each kind upward and $N$ downward, so
 #
 # $$ E[\text{busiest}] \approx
 #    \sum_{c \ge 0} \left(1 - B_{k/2}(c)^{2N}\, B_{k^2/4}(c)^{2N}\right). $$
@@ -551,7 +552,7 @@ for k, rooms in ((4, 100), (8, 100), (16, 40)):
 # waits for its slowest flow, not for the mean.  So even a non-blocking room may give it
 # about a sixth of the port rate.
 #
-# The cure is more and smaller flows.  **Packet spraying** sends each packet of a flow
+# One cure is more and smaller flows.  **Packet spraying** sends each packet of a flow
 # its own way, and asks for cards that take packets out of order.  In multiples of its
 # mean, a cable's load scatters less the more flows share it.  A rule that we do not
 # test here: a few large flows collide, many small ones are more nearly even.
@@ -656,19 +657,27 @@ plt.show()
 # %% [markdown]
 # The rule: *divide the buffer above the mark by $\beta \cdot RTT$: so many senders does
 # a brake protect.*  Here $\beta \cdot RTT$ is 500 KB, so the 28.8 MB above a mark at
-# 3.2 MB are good for about 58.
+# 3.2 MB are good for about 58.  (Play and law share the stop and the $RTT$, so only the
+# sum is tested.)
 #
-# What does the loss of one packet cost?  To keep a path full, a sender has
-# $\beta \cdot RTT$ bytes on their way before the first answer comes.  TCP can send
-# only the lost packet again.  In 2018 RDMA cards for Ethernet commonly kept no place
-# for packets out of order ([Mittal et al.](https://doi.org/10.1145/3230543.3230557)).
-# Their receiver drops all that follow a gap, and the sender starts again from there.
-# What it repeats is the **go-back-N penalty** (arithmetic, not tested here):
+# The other defence is a *window*, the most bytes that a sender may have on their way
+# unanswered.  $N$ windows of $\text{buffer}/N$ can never overflow the buffer.  But a
+# path is full only with a window of $\beta \cdot RTT$: so many bytes leave before the
+# first answer comes.
+#
+# What does the loss of one packet cost?  TCP can send only the lost packet again.  In
+# 2018 RDMA cards for Ethernet commonly kept no place for packets out of order ([Mittal
+# et al.](https://doi.org/10.1145/3230543.3230557)).  Their receiver drops all that
+# follow a gap, and the sender starts again from there.  What it repeats is the
+# **go-back-N penalty** (arithmetic, not tested here):
 #
 # $$ n_\text{again} = \beta \cdot RTT. $$
 
 # %%
 again = NDR.beta * 10 * us
+window = 32 * MB / 256
+print(f"windows of {window / KB:.0f} KB are safe for 256 senders;")
+print(f"but one that sends alone gets {window / again:.0%} of its port with it.")
 print(f"one loss repeats {again / KB:.0f} KB or {again / packet:.0f} packets of 4 KB.")
 print(f"You guessed {guess_again}.")
 
@@ -738,7 +747,7 @@ traffic = {  # flows, packets in each, bytes from each port
 }
 print("                cross the   leave           seconds")
 print("4:1 room           middle   a pod    played  floor  port speed")
-took = {}  # in messages at port rate
+took = {}  # in messages at port rate; 64 packets are one, or one to each of 64
 for name, (flows, count, size) in traffic.items():
     alone = size / NDR.beta
     took[name] = slots = play(in_turn(flows, count, 16, 4)) / 64
@@ -864,15 +873,16 @@ print(f"No cable need be bought.  You guessed {guess_cables:g} times as many.")
 #    </details>
 #
 # 4. **Rail alignment** puts accelerator 0 of every machine under one edge switch,
-#    accelerator 1 under the next, and so on (Wang et al., arXiv 2307.12169).  How many
-#    switches does a message pass within a rail, and how many elsewhere in our tree?
+#    accelerator 1 under the next, and so on (Wang et al., arXiv 2307.12169).  Let each
+#    of our pods hold eight machines of eight, aligned so.  How many switches does a
+#    message pass within a rail, between two rails of a pod, and between two pods?
 #
 #    <details><summary>Answer</summary>
 #
 #    It climbs to the first switch above both and comes down again.
 #
 #    ```python
-#    for b, where in ((1, "one rail"), (8, "two rails, one pod"), (64, "two pods")):
+#    for b, where in ((1, "one rail"), (9, "two rails, one pod"), (64, "two pods")):
 #        print(f"{where}: {len(route(0, b, 0, 16)) - 1}")
 #    ```
 #

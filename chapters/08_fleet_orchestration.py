@@ -36,8 +36,8 @@ def interval(samples):
 
 
 # %% [markdown]
-# Each simulation below is repeated with other random numbers.  We print the mean of the
-# runs and a **confidence interval**, as in 4.2 ± 0.3: in about 95 of 100 such
+# Simulations below are repeated with other random numbers.  Where we compare a mean, we
+# print it with a **confidence interval**, as in 4.2 ± 0.3: in about 95 of 100 such
 # experiments it covers the true mean.
 #
 # ## Predict
@@ -169,7 +169,8 @@ for rho in (0.5, 0.8, 0.9):
 # times as long as the rest.
 #
 # The law knows this plan, and nothing that is measured.  Other programs disturb naps:
-# what a job waits beyond a replay of the plan is the *machine's delay*.
+# what a job waits beyond a replay of the plan is the *machine's delay*.  Where that is
+# as large as the half of the interval, a run can tell nothing.
 
 
 # %%
@@ -299,11 +300,11 @@ plt.show()
 #
 # Most large jobs are *gangs*: none of their processes is of use before all run.  Slurm,
 # on supercomputers, [allots all nodes of a job
-# together](https://slurm.schedmd.com/overview.html).  Kubernetes starts one *pod*,
-# here one process of the job, at a time, unless its [gang
+# together](https://slurm.schedmd.com/overview.html).  Kubernetes, made for services in
+# a cloud, starts one *pod*, here one process of the job, at a time.  A hybrid of both
+# places whole gangs there: by its [gang
 # scheduling](https://kubernetes.io/docs/concepts/scheduling-eviction/gang-scheduling/)
-# or an add-on such as [Volcano](https://docs.together.ai/docs/volcano-on-gpu-clusters)
-# places whole gangs.
+# or an add-on such as [Volcano](https://docs.together.ai/docs/volcano-on-gpu-clusters).
 #
 # Let six gangs of four pods take 16 places, one pod at a time.  Five of them may get
 # three places each, and the sixth the last one.  Nobody can begin, so nobody ever ends.
@@ -377,10 +378,9 @@ for places, pods in ((8, 3), (10, 3), (16, 4), (16, 5)):
 #
 # Can the head be protected?  Yes, if each job states the longest time that it may run.
 # Suppose that all running jobs use up their limits.  Then enough GPUs are free for the
-# head at some time $t^*$, and we promise it that start.  *Every* job that must end by
-# $t^*$ is gone then.  What is free, less what the head takes, is *spare*.  A later job
-# that fits now may start if it ends by $t^*$, or if it fits into the spare GPUs.  This
-# rule is called EASY (Lifka, 1995).
+# head at some time $t^*$, and we promise it that start.  What is free at $t^*$, less
+# what the head takes, is *spare*.  A later job that fits now may start if it ends by
+# $t^*$, or if it fits into the spare GPUs.  This rule is called EASY (Lifka, 1995).
 
 
 # %%
@@ -515,7 +515,7 @@ plt.show()
 # Under EASY, C holds its GPUs until hour 3, and B waits for them.  The promise is kept,
 # and yet the head starts two hours later.
 #
-# ## A cluster as published
+# ## A cluster like a published one
 #
 # GPU jobs in Seren, one of the Acme clusters, run for 1,414 s in the mean and 122 s in
 # the median.  They take 5.68 GPUs in the mean and one in the median (arXiv 2403.07648).
@@ -819,8 +819,8 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 #
 # Back to this morning: which policy mends it?  If small jobs are packed tightly, a node
 # is whole and the job of eight starts.  Backfill shortens waits, but below the ceilings
-# it does not fill the fleet: in our pool, what stays idle there is work that nobody
-# brought.
+# it does not fill the fleet in the long run: there GPUs of our pool stay idle because
+# nobody brought work for them.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
@@ -922,7 +922,8 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 # 4. A service keeps 40 GPUs busy on average, and at most 1 % of its requests may wait.
 #    How many GPUs does it need in one pool, and how many in two isolated halves?
 #    `erlang_c(load, c)` of `mlsyscore.queues` is the share of requests that wait for
-#    one of `c` servers.  Of these, `load` are busy on average, and arrivals are random.
+#    one of `c` servers.  Of these, `load` are busy on average; arrivals are random, and
+#    run times exponential.
 #
 #    <details><summary>Answer</summary>
 #
@@ -989,11 +990,12 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 #
 # > **Takeaways.**
 # >
-# > - Waits grow as $\rho/(1-\rho)$ times $(1+C_s^2)/2$: leave room, mind the spread.
+# > - One machine's waits grow as $\rho/(1-\rho)$ times $(1+C_s^2)/2$: leave room, mind
+# >   the spread.
 # > - Free GPUs are worth what fits into their largest piece.  Pack small jobs tightly.
 # > - Start gangs whole, or keep $k(g-1)$ below $N$.
-# > - Utilisation is the load, up to the policy's ceiling.  Below it, policies change
-# >   only who waits, and how long.
+# > - In the long run utilisation is the load, up to the policy's ceiling.  Below it,
+# >   policies change only who waits, and how long.
 # > - Ask who waits, and count what kept work costs, not hours.
 #
 # > **Chapter connection.** The scheduler now hands out GPU hours.  Chapter 9 asks how
