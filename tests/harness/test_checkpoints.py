@@ -315,3 +315,27 @@ def test_a_temporary_file_of_others_is_left():
 
     with pytest.raises(AssertionError, match=r"unexpected or gone: \['draft\.tmp'\]"):
         loads_back(sweeps, load, "model", STATES)
+
+
+def test_a_save_of_what_is_there_cleans_up_too():
+    def lazy(disk, name, state):
+        if name in disk.listdir() and load(disk, name) == state:
+            return
+        save(disk, name, state)
+
+    with pytest.raises(AssertionError, match=r"the folder holds .*model\.new"):
+        leaves_nothing(lazy, lazy, load, "model", STATES)
+
+
+def test_a_file_that_was_changed_is_refused_beside_a_temporary_one():
+    def falls_back(disk, name):
+        try:
+            return load(disk, name)
+        except ValueError:
+            if name + ".new" not in disk.listdir():
+                raise
+            return load(disk, name + ".new")
+
+    survives_crashes(save, falls_back, "model", STATES)
+    with pytest.raises(AssertionError, match="then the last byte of model flipped"):
+        finds_damage(save, falls_back, "model", b"step 1", b"step 2", 1)
