@@ -395,9 +395,9 @@ for k, r in ((8, 1), (8, 2), (8, 4), (16, 4)):
 #
 # Play such a step with 128 hosts.  They compute for 240 slots.  Then each sends 192
 # packets to its neighbour under the same edge switch, and 128 in the alternating ring.
-# At port speed that is $f = 128/560$.  The three times are added, so the play tests
-# only that a thin core slows what crosses by $r$, and nothing below.  A rival lets all
-# communication slow down, 320 of the 560 slots.
+# At port speed that is $f = 128/560$.  The three times are added.  So the play tests
+# only that a thin core slows what crosses by $r$, and does not slow what stays below.
+# A rival lets all communication slow down, 320 of the 560 slots.
 
 # %%
 N = 128
@@ -604,7 +604,7 @@ for N in (2, 4, 16, 256):
         full.append(np.argmax(queue == capacity) * slot / us)
     law = capacity * slot / (N - 1) / us
     print(f"{N:7} {interval(full):>15} {law:8.2f} {capacity * slot / us:16.2f}")
-print(f"256 senders: {np.mean(full):.1f} µs.  You guessed {guess_full:g} µs.")
+print(f"256 senders at once: {law:.1f} µs.  You guessed {guess_full:g} µs.")
 
 # %% [markdown]
 # Every row is 0.4 to 0.5 µs late, mostly because senders begin 0.36 µs late on average.
@@ -612,9 +612,10 @@ print(f"256 senders: {np.mean(full):.1f} µs.  You guessed {guess_full:g} µs.")
 # ### The brake comes late
 #
 # Switches ask senders to slow down before the buffer is full.  With **explicit
-# congestion notification** (ECN) packets that leave a long queue are marked, and marked
-# answers make their senders slow down.  But the mark must reach the receiver and then
-# the sender, and what the sender sent before still arrives.  Together that takes one
+# congestion notification** (ECN) a switch marks packets that meet a long queue, and
+# marked answers make their senders slow down.  Let ours mark a packet as it leaves, so
+# that no mark waits in the queue.  It must still reach the receiver and then the
+# sender, and what the sender sent before still arrives.  Together that takes one
 # **round-trip time** $RTT$ of the path without its queue, from a packet's start until
 # its answer is back.  Let the senders stop dead when they hear that the queue has
 # passed a mark.  The $RTT$ is 10 µs, an assumption like the marks below:
@@ -747,14 +748,14 @@ traffic = {  # flows, packets in each, bytes from each port
 }
 print("                cross the   leave           seconds")
 print("4:1 room           middle   a pod    played  floor  port speed")
-took = {}  # in messages at port rate; 64 packets are one, or one to each of 64
+took = {}  # as a multiple of the time at port rate
 for name, (flows, count, size) in traffic.items():
     alone = size / NDR.beta
-    took[name] = slots = play(in_turn(flows, count, 16, 4)) / 64
+    took[name] = play(in_turn(flows, count, 16, 4)) / 64  # all send 64 packets
     least = floor(flows, 16, 4) * count / 64
     a, b = np.array(flows).T
     shares = [np.mean(a // part != b // part) for part in (512, 64)]
-    line = f"{slots * alone:7.2f} {least * alone:6.2f} {alone:11.2f}"
+    line = f"{took[name] * alone:7.2f} {least * alone:6.2f} {alone:11.2f}"
     print(f"{name:16} {shares[0]:8.1%} {shares[1]:7.1%} {line}")
 
 # %%

@@ -224,7 +224,7 @@ for name, q, C_s in (("equal", slice(64), 0), ("uneven", slice(64, 128), C_uneve
 
 # %% [markdown]
 # On a quiet machine both formulas should hold for equal naps, and only the law for
-# uneven ones.  A row that says "too busy" tells nothing; run it again.
+# uneven ones.  Each row stands for itself: one that says "too busy" tells nothing.
 #
 # ## The hole that fits nobody
 #
@@ -301,8 +301,8 @@ plt.show()
 # Most large jobs are *gangs*: none of their processes is of use before all run.  Slurm,
 # on supercomputers, [allots all nodes of a job
 # together](https://slurm.schedmd.com/overview.html).  Kubernetes, made for services in
-# a cloud, starts one *pod*, here one process of the job, at a time.  A hybrid of both
-# places whole gangs there: by its [gang
+# a cloud, starts one *pod*, here one process of the job, at a time.  A hybrid places
+# whole gangs on Kubernetes, by [gang
 # scheduling](https://kubernetes.io/docs/concepts/scheduling-eviction/gang-scheduling/)
 # or an add-on such as [Volcano](https://docs.together.ai/docs/volcano-on-gpu-clusters).
 #
@@ -766,7 +766,7 @@ for rule in trios[0]:
 #
 # of its price on demand.  The job below works for 14 days, and saves after every 40
 # minutes of work.  We take 2 minutes for a save and 30 for a restart.  One rival takes
-# the listed price for the price.  The other adds up the saves, and for each stop a
+# the discount at face value.  The other adds up the saves, and for each stop a
 # restart and half a segment.  It forgets that what is done again may be stopped again.
 
 
@@ -818,17 +818,17 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 # count what a run is billed for each hour of work that it keeps.
 #
 # Back to this morning: which policy mends it?  If small jobs are packed tightly, a node
-# is whole and the job of eight starts.  Backfill shortens waits, but below the ceilings
-# it does not fill the fleet in the long run: there GPUs of our pool stay idle because
-# nobody brought work for them.
+# is nearly always whole and the job of eight starts.  Backfill shortens waits, but
+# below the ceilings it does not fill the fleet in the long run: there GPUs of our pool
+# stay idle because nobody brought work for them.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
 # Seren: AcmeTrace, `cluster_summary.csv`, Hu et al., arXiv 2403.07648.  The cut, the
-# limits, the 128 GPUs, and sizes that are independent of run times are ours.  EASY: D.
-# Lifka, "The ANL/IBM SP scheduling system", 1995.  Of eight runs
-# on two busy cores, the real queue was too disturbed to tell in two, and as foretold in
-# six.
+# limits, the 128 GPUs, and sizes that are independent of run times are ours.  EASY:
+# D. Lifka, "The ANL/IBM SP scheduling system", 1995.  We ran this page eight times on
+# two busy cores.  Twice a row of the real queue was too disturbed to tell; the other
+# rows came out as foretold.
 #
 # The open calculations of *Machine Learning Systems at Scale* (mlsysim 0.3.0) give the
 # held gang's cost, the spot job's price with its stops, and the last problem's tax.

@@ -581,7 +581,7 @@ for trials in (100, 10_000):
 one = hashed.loads("one path", ecmp([3 * GB, 1 * GB], 1, 50, 1))
 close("one path, the load", one[0], 1.0)
 close("one path, the error", one[1], 0.0)
-args = [5 * GB, 1 * GB, 1 * GB], 3, 50, 7
+args = [5 * GB, 3.1 * GB, 1.7 * GB, 1 * GB], 3, 500, 7
 here, there = (hashed.loads("seed 7", f(*args)) for f in (ecmp, fresh(ecmp)))
 assert here == there, f"seed 7 gives {here}, and in another process {there}"
 
