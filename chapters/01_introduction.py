@@ -617,7 +617,7 @@ for name, row in zip(RULES, errors, strict=True):
 miss = np.abs(errors).round(2)
 least = (miss == miss.min(axis=0)).all(axis=1)
 best = [name for name, wins in zip(RULES, least, strict=True) if wins]
-print("no other is closer in any sweep:", " and ".join(best) or "true of no rule")
+print("closest in every sweep, ties counted:", " and ".join(best) or "no rule")
 T = np.median(sweeps, axis=0)
 
 # %%
