@@ -92,10 +92,10 @@ def graded(given: argparse.Namespace) -> int:
     if given.unjailed:
         os.environ[sandbox.OPEN] = "1"
     warm.ALSO.add("autograder.judge.evidence")
-    with contextlib.suppress(OSError, ValueError, SyntaxError):  # grade says of what
+    with contextlib.suppress(OSError, ValueError, SyntaxError):  # grade says so
         source = given.course / "source" / given.lab / f"{given.lab}.ipynb"
         warm.ALSO.update(imported(nbformat.read(source, as_version=4)))
-    warm.own()  # torch loads there while nbgrader loads here
+    warm.own()  # its libraries load there while nbgrader loads here
     from . import doctor, grade
 
     if given.unjailed:

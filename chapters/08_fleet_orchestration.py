@@ -826,9 +826,9 @@ print(f"14 stops a day save {saved:.0%}.  You guessed {guess_saved:.0%}.")
 #
 # Seren: AcmeTrace, `cluster_summary.csv`, Hu et al., arXiv 2403.07648.  The cut, the
 # limits, the 128 GPUs, and sizes that are independent of run times are ours.  EASY:
-# D. Lifka, "The ANL/IBM SP scheduling system", 1995.  We ran this page eight times on
-# two busy cores.  Twice a row of the real queue was too disturbed to tell; the other
-# rows came out as foretold.
+# D. Lifka, "The ANL/IBM SP scheduling system", 1995.  The real queue was run eight
+# times on two busy cores: two runs were too disturbed to tell, six came out as
+# foretold.
 #
 # The open calculations of *Machine Learning Systems at Scale* (mlsysim 0.3.0) give the
 # held gang's cost, the spot job's price with its stops, and the last problem's tax.

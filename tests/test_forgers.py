@@ -7,26 +7,21 @@ import pytest
 from nbformat.v4 import new_code_cell
 from zoo.forgers import FORGERIES, INSIDE, REBIND
 
-from autograder.jail import warm
 from autograder.judge import evidence
 from autograder.make.address import ROOT
-from autograder.make.roles import exercises, imported, name, role
+from autograder.make.roles import exercises, name, role
 from tools.demo import answered
 
 jailed = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason="no jail here: apt-get install bubblewrap"
 )
-pytestmark = pytest.mark.filterwarnings(  # of what is stopped when its kernel is
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("warmed"),
+    pytest.mark.filterwarnings(  # of what is stopped when its kernel is
+        "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+    ),
+]
 LABS = sorted({f.lab for f in FORGERIES})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ready():
-    """Kernels start with what the labs import."""
-    warm.ALSO.update(*(imported(answered({}, lab)) for lab in LABS))
-    warm._of.cache_clear()
 
 
 def submissions():

@@ -9,11 +9,11 @@ import pytest
 
 from autograder import new
 from autograder.__main__ import main
-from autograder.jail import things, warm
+from autograder.jail import things
 from autograder.judge import evidence
 from autograder.make.address import ROOT
 from autograder.make.chapter import chapter
-from autograder.make.roles import exercises, imported, name, role
+from autograder.make.roles import exercises, name, role
 from tools import notebooks
 from tools.demo import answered, mistakes
 
@@ -21,16 +21,10 @@ LABS = sorted(p.stem for p in ROOT.glob("labs/[0-9]*.py"))
 WAIT = 5.0  # seconds that a wrong answer may compute or wait in its own checks
 KNOWN = {lab: mistakes(lab) for lab in LABS}
 
+pytestmark = pytest.mark.usefixtures("warmed")
 jailed = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason="no jail here: apt-get install bubblewrap"
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ready():
-    """Kernels start with what the labs import."""
-    warm.ALSO.update(*(imported(answered({}, lab)) for lab in LABS))
-    warm._of.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -146,3 +146,10 @@ def test_a_new_chapter_has_the_form(tmp_path, monkeypatch):
     says.write_text(says.read_text().replace("    0.16 s", "    0.17 s"))
     with pytest.raises(AssertionError):
         played.answers_run(stem)
+    other = nbformat.read(notebook, as_version=4)
+    *_, output = (o for c in other.cells for o in c.get("outputs", []) if "text" in o)
+    output.text += "and more\n"
+    nbformat.write(other, notebook)
+    played.played.cache_clear()
+    with pytest.raises(AssertionError, match="99_a_new_chapter prints this"):
+        played.played(stem)

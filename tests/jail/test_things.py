@@ -1,8 +1,10 @@
 """What a check lends: it is used, and neither seen into, nor written to, nor kept."""
 
 import gc
+import queue
 import resource
 import shutil
+import socket
 import threading
 import time
 
@@ -565,6 +567,17 @@ def test_a_thread_that_is_stopped_while_it_closes_says_nothing(tmp_path):
     gate = Gate(tmp_path / "world", lambda wire, hello: None)
     assert gate._hear(Stopped()) is None
     gate.close()
+
+
+def test_a_closed_gate_leaves_no_connection_open(tmp_path, monkeypatch):
+    kept = queue.Queue()
+    monkeypatch.setattr(Gate, "_hear", lambda gate, it: kept.put(it))  # and ends there
+    gate = Gate(tmp_path / "world", lambda wire, hello: None)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "world"))
+        connection = kept.get(timeout=30)
+        gate.close()
+    assert connection.fileno() == -1
 
 
 def test_junk_takes_no_memory_to_speak_of(junk):
