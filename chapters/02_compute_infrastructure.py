@@ -17,9 +17,6 @@
 # until *What fits*, that the chip can hold the whole model.
 
 # %%
-import os
-import time
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -28,7 +25,7 @@ from ipywidgets import interact
 from matplotlib.patches import Patch
 from torch.nn.functional import linear
 
-from mlsyscore import catalog
+from mlsyscore import catalog, device
 from mlsyscore.catalog import GPT3, H100, LLAMA3_70B, NDR, NVLINK4
 from mlsyscore.compute import Accelerator
 from mlsyscore.units import GB, TB, TFLOP, GiB, day, hour, kW, litre, ms
@@ -598,28 +595,17 @@ print(f"For training you guessed {guess_price:g} times.")
 #
 # Last, find the roof of the machine in front of you.  A large copy gives $BW$, reads
 # and writes together.  One layer of the model below, for more readers than we shall
-# time, gives $R_\text{peak}$.  A CPU works with one core here, and its time is what
-# that core spends on us.
+# time, gives $R_\text{peak}$.  A CPU works with one core here.  Each time is the median
+# of several runs, after one that warms up.
 
 # %%
 torch.set_num_threads(1)
-gpu = torch.cuda.is_available()
-on = "cuda" if gpu else "cpu"
-own_clock = not gpu and os.name != "nt"  # Windows counts a thread's time in 16 ms
-now = time.thread_time if own_clock else time.perf_counter
+on = device.kind()  # "cuda" where torch sees a GPU, else "cpu"
+gpu = on == "cuda"
 
 
-def clock(run, repeats=5):
-    times = []
-    for _ in range(repeats + 1):
-        if gpu:
-            torch.cuda.synchronize()
-        start = now()
-        run()
-        if gpu:
-            torch.cuda.synchronize()
-        times.append(now() - start)
-    return np.median(times[1:])  # the first run warms up
+def clock(call, runs=7):
+    return np.median(device.timed(call, runs))
 
 
 # %%

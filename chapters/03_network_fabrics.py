@@ -26,7 +26,7 @@ from IPython import get_ipython
 from ipywidgets import interact
 from scipy.stats import binom
 
-from mlsyscore import processes
+from mlsyscore import device, processes
 from mlsyscore.catalog import HDR, NDR, ROCE_100G, ROCE_400G
 from mlsyscore.units import GB, KB, MB, Gbps, KiB, si, us
 
@@ -183,8 +183,8 @@ for machine, times in SENT.items():
 # %%
 def ping_pong(rank, N, sizes, passes):
     """Least seconds for one way, for every size."""
-    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    data = torch.zeros(int(sizes[-1]), dtype=torch.uint8, device=device)
+    on = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    data = torch.zeros(int(sizes[-1]), dtype=torch.uint8, device=on)
     T = np.empty((passes, len(sizes)))
     for t, i in np.ndindex(T.shape):
         part = data[: int(sizes[i])]
@@ -202,7 +202,7 @@ def ping_pong(rank, N, sizes, passes):
 
 # %%
 #| tags: [nbval-ignore-output]
-scale = 64 if torch.cuda.device_count() > 1 else 1  # NVLink needs larger messages
+scale = 64 if device.count() > 1 else 1  # NVLink needs larger messages
 n = np.array([256.0, 1024, 4096, 16384, 65536, 262144, 1048576]) * scale
 T = processes.run(ping_pong, 2, n, 30)[0]
 alpha, beta = fit(n[:-1], T[:-1])

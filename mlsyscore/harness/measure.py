@@ -4,12 +4,12 @@
 run with the check.  They hold a claim against the readings; none computes a roof.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from .. import device
 from ..checks import close, number
 from ..units import ms
 from .answers import fields, numbers, values
@@ -27,22 +27,9 @@ KERNELS = {  # name: FLOP, bytes
 RUNS = 6  # of each; the first warms up, and an odd number remains
 
 
-def clock(f: Callable[[], Any]) -> list[float]:
-    """Return the seconds of each run of f; a GPU is waited for."""
-    import torch
-
-    def wait() -> None:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-
-    times = []
-    for _ in range(RUNS):
-        wait()
-        start = time.perf_counter()
-        f()
-        wait()
-        times.append(time.perf_counter() - start)
-    return times
+def clock(f: device.Call) -> list[float]:
+    """Return the seconds of each run of f, the first of all and then warm ones."""
+    return [device.seconds(f), *device.timed(f, RUNS - 1)]
 
 
 def measure() -> dict[str, Any]:
@@ -52,7 +39,7 @@ def measure() -> dict[str, Any]:
     """
     import torch
 
-    on = "cuda" if torch.cuda.is_available() else "cpu"
+    on = device.kind()
     seen: dict[str, Any] = {"copies": [], "products": {kind: [] for kind in KINDS}}
     for n in COPIES:
         x = torch.ones(n // 4, device=on)

@@ -1,31 +1,19 @@
 """A machine's roofline on record: as lines for labs/measured, and as a picture."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import device
 from ..units import GB, ms
-
-
-def chip_name() -> str:
-    """Return what this machine calls its GPU, or its CPU."""
-    import torch
-
-    if torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [x.partition(":")[2].strip() for x in lines if "model name" in x]
-    return names[0] if names else "unknown CPU"
 
 
 def machine_record(roof: Mapping[str, Any], placed: Mapping[str, Any]) -> str:
     """Return the lines of a machine's record; placed: kernel -> where it stands."""
     import torch
 
-    lines = [f"- chip: {chip_name()}"]
+    lines = [f"- chip: {device.name()}"]
     lines += [f"  threads: {torch.get_num_threads()}", f"  torch: {torch.__version__}"]
     lines += [f"  copy_GBps: {roof['bw'] / GB:.1f}", "  product_GFLOPps:"]
     lines += [f"    {kind}: {peak / 1e9:.1f}" for kind, peak in roof["peak"].items()]
