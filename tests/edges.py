@@ -16,7 +16,8 @@ import mlsyscore
 from mlsyscore import ranges
 from mlsyscore.ranges import BELOW_1, FIRST, LAST
 
-NO_LAWS = {"units", "ranges", "elementwise", "catalog", "processes", "checks"}
+NO_LAWS = {"units", "ranges", "elementwise", "catalog", "processes", "device"}
+NO_LAWS |= {"checks"}
 PROBES = {"-1": -1, "0": 0, "least": FIRST, "0.3": 0.3, "below 1": BELOW_1, "1": 1}
 PROBES |= {"1.5": 1.5, "2": 2, "1025": 1025, "most": LAST}
 PROBES |= {"nan": float("nan"), "inf": float("inf")}
