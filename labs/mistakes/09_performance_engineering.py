@@ -1,0 +1,1638 @@
+"""Wrong and right answers to lab 9: whole sources of an answer cell."""
+
+WRONG = {
+    "merge": {
+        "adds sums of different maxima": """
+def merge(one, other):
+    m = max(one[0], other[0])
+    if m == -math.inf:
+        return one
+    a = b = 1.0
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    return m, a * one[1] + b * other[1], u
+""",
+        "mends only the first piece": """
+def merge(one, other):
+    m = max(one[0], other[0])
+    if m == -math.inf:
+        return one
+    a, b = math.exp(one[0] - m), 1.0
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    return m, a * one[1] + b * other[1], u
+""",
+        "two empty pieces give no number": """
+def merge(one, other):
+    m = max(one[0], other[0])
+    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    return m, a * one[1] + b * other[1], u
+""",
+        "an empty piece gives no number": """
+def merge(one, other):
+    m = np.maximum(one[0], other[0])
+    empty = -math.inf in (one[0], other[0])
+    a, b = (math.nan if empty else math.exp(p[0] - m) for p in (one, other))
+    u = a * np.array(one[2]) + b * np.array(other[2])
+    return float(m), a * one[1] + b * other[1], u.tolist()
+""",
+        "exponentials without the maximum": """
+def merge(one, other):
+    a, b = math.exp(one[0]), math.exp(other[0])
+    m = max(one[0], other[0])
+    l = (a * one[1] + b * other[1]) / math.exp(m)
+    return m, l, [(a * x + b * y) / math.exp(m) for x, y in zip(one[2], other[2])]
+""",
+        "divides u by l": """
+def merge(one, other):
+    m = max(one[0], other[0])
+    if m == -math.inf:
+        return one
+    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    l = a * one[1] + b * other[1]
+    return m, l, [x / l for x in u]
+""",
+        "the factor upside down": """
+def merge(one, other):
+    m = max(one[0], other[0])
+    if m == -math.inf:
+        return one
+    a, b = math.exp(min(m - one[0], 700.0)), math.exp(min(m - other[0], 700.0))
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    return m, a * one[1] + b * other[1], u
+""",
+    },
+    "tiled": {
+        "all scores of a tile at once": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        q = chip.load("Q", i, min(i + b, queries))
+        k = chip.load("K", 0, keys)
+        x = chip.mul(chip.dot(q, k, transpose=True), d**-0.5)
+        p = chip.exp(chip.sub(x, chip.max(x)))
+        v = chip.load("V", 0, keys)
+        chip.store("O", i, chip.div(chip.dot(p, v), chip.sum(p)))
+        raise RuntimeError("and nothing is freed")
+""",
+        "keeps all of K and V": """
+def tiled(chip, queries, keys, d, b):
+    k, v = chip.load("K", 0, keys), chip.load("V", 0, keys)
+    for i in range(queries):
+        q = chip.load("Q", i, i + 1)
+        y = chip.dot(q, k, transpose=True)
+        x = chip.mul(y, d**-0.5)
+        largest = chip.max(x)
+        less = chip.sub(x, largest)
+        chip.free(q, y, x, largest)
+        p = chip.exp(less)
+        s, u = chip.sum(p), chip.dot(p, v)
+        o = chip.div(u, s)
+        chip.store("O", i, o)
+        chip.free(less, p, s, u, o)
+""",
+        "forgets to mend the sum": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, 1.0), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "forgets to mend the output": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, 1.0), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "forgets the scale": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, 1.0)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "scales by d": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, 1.0 / d)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "no maximum": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.fill(rows, 1, 0.0)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "leaves the last keys out": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys - b + 1, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "leaves the last queries out": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries - b + 1, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "frees nothing": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            u = chip.add(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+""",
+        "one query at a time": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(queries):
+        rows = 1
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "loads keys for the sum and again for the output": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            again = chip.load("K", j, min(j + b, keys))
+            chip.free(again)
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "stores each row as it grows": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+            now = chip.div(u, l)
+            chip.store("O", i, now)
+            chip.free(now)
+        chip.free(q, m, l, u)
+""",
+        "as many keys as queries": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, queries, b):
+            k, v = (chip.load(name, j, min(j + b, queries)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+    },
+    "account": {
+        "one operation for a multiply-add": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        rows.append((each * size, s * (read + size)))
+    return rows
+""",
+        "an input that is named twice is read twice": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in inputs)
+        rows.append((each * size, s * (read + size)))
+    return rows
+""",
+        "forgets to write": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        rows.append((each * size, s * read))
+    return rows
+""",
+        "numbers for bytes": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        rows.append((each * size, (read + size)))
+    return rows
+""",
+        "always two bytes": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        rows.append((each * size, 2 * (read + size)))
+    return rows
+""",
+        "each head has keys of its own": """
+def account(program, shapes, s):
+    r = max((x[1] for x in shapes.values() if len(x) == 4), default=1)
+    shapes = {k: (x[0], r, *x[2:]) if len(x) == 4 else x for k, x in shapes.items()}
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        rows.append((each * size, s * (read + size)))
+    return rows
+""",
+        "elementwise operators are free": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else 0
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        rows.append((each * size, s * (read + size)))
+    return rows
+""",
+        "operations for each number of the input": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        first = math.prod(shapes[inputs[0]])
+        rows.append(
+            (
+                each * (size if kind == "product" else first + 0 * size),
+                s * (read + size),
+            )
+        )
+    return rows
+""",
+        "every tensor is as large as the result": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(
+            (math.prod(shapes[name]) if kind == "product" else size)
+            for name in set(inputs)
+        )
+        rows.append((each * size, s * (read + size)))
+    return rows
+""",
+    },
+    "fusion": {
+        "forgets who reads it later": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in results:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "forgets the results": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "saves the reading only": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            pass
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "an input of both is read twice": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between]
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "the last among equals": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or s * saved >= best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "any two neighbours": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        size = {name: math.prod(shapes[name]) for name in shapes}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "the largest tensor between": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or size[between] > best[2]:
+            best = i, s * saved, size[between]
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best[:2]
+""",
+        "returns nothing where there is none": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        return None
+    return best
+""",
+        "numbers for bytes": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or saved > best[1]:
+            best = i, saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "any pair, not neighbours": """
+def best_fusion(program, shapes, s, results):
+    pairs = [(i, j) for i in range(len(program)) for j in range(i + 1, len(program))]
+    pairs = [(i, j) for i, j in pairs if program[i][2] in program[j][1]]
+    if not pairs:
+        raise ValueError("none")
+    size = {t: math.prod(shape) for t, shape in shapes.items()}
+
+    def saved(i, j):
+        t = program[i][2]
+        others = [o for k, o in enumerate(program) if k not in (i, j)]
+        writes = t in results or any(t in inputs for _, inputs, _ in others)
+        shared = {*program[i][1]} & {*program[j][1]}
+        return s * (size[t] * (2 - writes) + sum(size[x] for x in shared))
+
+    i, j = max(pairs, key=lambda pair: saved(*pair))
+    return i, saved(i, j)
+""",
+    },
+    "goodput": {
+        "a failure loses nothing": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "what is trained last is lost": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "a failure loses the hours, not the tokens": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "a failure loses all since the start": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = kept_hours = kept_tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "runtime is a share of all hours": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / everything
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "hours for seconds": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "one chip": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "two operations for a parameter": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 2 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "MFU over all hours": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = everything * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "saving is useful": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            hours += t
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "a mean of three for the product": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = (sched + runtime + program) / 3
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "divides by nothing": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+    },
+    "rank": {
+        "forgets the cost": """
+def rank(hours, shares, fixes):
+    saved = {n: hours * (1 - shares[w] / v) for n, w, v, cost in fixes}
+    return sorted((n for n in saved if saved[n] > 0), key=lambda n: -saved[n])
+""",
+        "the largest loss first": """
+def rank(hours, shares, fixes):
+    good = [f for f in fixes if hours * (1 - shares[f[1]] / f[2]) > f[3]]
+    return [f[0] for f in sorted(good, key=lambda f: shares[f[1]])]
+""",
+        "the least saved first": """
+def rank(hours, shares, fixes):
+    saved = {n: hours * (1 - shares[w] / v) - cost for n, w, v, cost in fixes}
+    return sorted((n for n in saved if saved[n] > 0), key=lambda n: saved[n])
+""",
+        "names fixes that save nothing": """
+def rank(hours, shares, fixes):
+    saved = {n: hours * (1 - shares[w] / v) - cost for n, w, v, cost in fixes}
+    return sorted(saved, key=lambda n: -saved[n])
+""",
+        "points of a share for hours": """
+def rank(hours, shares, fixes):
+    saved = {n: hours * (v - shares[w]) - cost for n, w, v, cost in fixes}
+    return sorted((n for n in saved if saved[n] > 0), key=lambda n: -saved[n])
+""",
+        "the old hours for the new": """
+def rank(hours, shares, fixes):
+    saved = {n: hours * (v / shares[w] - 1) - cost for n, w, v, cost in fixes}
+    return sorted((n for n in saved if saved[n] > 0), key=lambda n: -saved[n])
+""",
+        "gain for each hour of cost": """
+def rank(hours, shares, fixes):
+    saved = {n: (hours * (1 - shares[w] / v), cost) for n, w, v, cost in fixes}
+    good = [n for n in saved if saved[n][0] > saved[n][1]]
+    return sorted(good, key=lambda n: -saved[n][0] / (saved[n][1] + 1e-9))
+""",
+        "only the best": """
+def rank(hours, shares, fixes):
+    saved = {n: hours * (1 - shares[w] / v) - cost for n, w, v, cost in fixes}
+    return sorted((n for n in saved if saved[n] > 0), key=lambda n: -saved[n])[:1]
+""",
+    },
+    "speculate": {
+        "a fresh token from the target after a refusal": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(p)]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "keeps the draft after a refusal": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, x]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "accepts by the draft's odds": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * p[x] >= q[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "accepts if the target thinks it the more likely": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if p[x] < q[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "no token of its own when all is accepted": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return tokens or [drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "the last token from the draft": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(Q[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "always in the row of the start": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            pass
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "goes on after a refusal": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                x = drawn(np.maximum(p - q, 0))
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "the target alone": """
+def speculate(P, Q, start, k, runs, rng):
+    rounds = []
+    for _ in range(runs):
+        tokens = [start]
+        for _ in range(int(rng.integers(1, k + 2))):
+            tokens.append(int(rng.choice(len(P), p=P[tokens[-1]])))
+        rounds.append(tokens[1:])
+    return rounds
+""",
+        "one round, many times": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round()] * runs
+""",
+        "a generator of its own": """
+def speculate(P, Q, start, k, runs, rng):
+    rng = np.random.default_rng()
+
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "one seed for ever": """
+def speculate(P, Q, start, k, runs, rng):
+    rng = np.random.default_rng(0)
+
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "what is missing, both ways": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.abs(p - q))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+        "drafts without looking back": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[start]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
+    },
+    "quantise": {
+        "one scale for all": """
+def quantise(W, bits, per):
+    axis = None
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "rows and columns exchanged": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 0, "column": 1}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "the largest, not the largest magnitude": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = W.max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "divides by zero": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = largest / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "cuts off instead of rounding": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.trunc(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "one code too many": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / 2 ** (bits - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "codes without a sign": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2**bits - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "always eight bits": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / 127
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "a byte for each code": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, W.size + 4 * scales.size
+""",
+        "forgets the bytes of the scales": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8)
+""",
+        "codes that overflow int8": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(np.int8)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "bytes that are cut off": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, W.size * bits // 8 + 4 * scales.size
+""",
+        "the scale of the mean": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = 4 * np.abs(W).mean(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "overwrites the matrix": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    W /= scales
+    codes = np.round(W).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+    },
+}
+
+RIGHT = {
+    "merge": {
+        "arrays": """
+def merge(one, other):
+    (m, l, u), (n, k, w) = one, other
+    top = np.maximum(m, n)
+    safe = 0.0 if np.isneginf(top) else top
+    a, b = np.exp(m - safe), np.exp(n - safe)
+    return top, a * l + b * k, a * np.array(u) + b * np.array(w)
+""",
+        "torch, and recursion for the order": """
+def merge(one, other):
+    if other[0] > one[0]:
+        return merge(other, one)
+    if one[1] == 0:
+        return [-math.inf, 0, torch.zeros(len(one[2]), dtype=torch.float64)]
+    f = math.exp(other[0] - one[0])
+    u = torch.tensor(one[2], dtype=torch.float64)
+    return [one[0], one[1] + f * other[1], u + f * torch.tensor(other[2]).double()]
+""",
+    },
+    "tiled": {
+        "a class that frees what it made": """
+class Step:
+    def __init__(self, chip):
+        self.chip, self.made = chip, []
+
+    def __getattr__(self, name):
+        def call(*args, **kwargs):
+            tile = getattr(self.chip, name)(*args, **kwargs)
+            self.made.append(tile)
+            return tile
+
+        return call
+
+    def end(self, *keep):
+        self.chip.free(*(t for t in self.made if all(t is not k for k in keep)))
+        self.made = []
+
+
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        stop, state = min(i + b, queries), None
+        q = chip.load("Q", i, stop)
+        for j in range(0, keys, b):
+            step, end = Step(chip), min(j + b, keys)
+            x = step.dot(q, step.load("K", j, end), transpose=True)
+            x = step.mul(d**-0.5, x)
+            top = step.max(x)
+            p = step.exp(
+                step.sub(x, top if state is None else step.maximum(top, state[0]))
+            )
+            l, u = step.sum(p), step.dot(p, step.load("V", j, end))
+            if state is not None:
+                m, old, w = state
+                top = step.maximum(top, m)
+                f = step.exp(step.sub(m, top))
+                l, u = step.add(step.mul(f, old), l), step.add(step.mul(f, w), u)
+            step.end(top, l, u)
+            if state is not None:
+                chip.free(*state)
+            state = top, l, u
+        o = chip.div(state[2], state[1])
+        chip.store("O", i, o)
+        chip.free(o, q, *state)
+""",
+        "each result divided at once": """
+def tiled(chip, queries, keys, d, b):
+    c = chip
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        q = c.load("Q", i, i + rows)
+        m, l, o = c.fill(rows, 1, -1e30), c.fill(rows, 1, 0), c.fill(rows, d, 0)
+        for j in reversed(range(0, keys, b)):
+            stop = min(j + b, keys)
+            k = c.load("K", j, stop)
+            y = c.dot(q, k, True)
+            c.free(k)
+            x = c.div(y, math.sqrt(d))
+            c.free(y)
+            t = c.max(x)
+            M = c.maximum(t, m)
+            less, down = c.sub(x, M), c.sub(m, M)
+            c.free(x, t, m)
+            p, f = c.exp(less), c.exp(down)
+            c.free(less, down)
+            s, g = c.sum(p), c.mul(l, f)
+            L = c.add(s, g)
+            v = c.load("V", j, stop)
+            new = c.dot(p, v)
+            c.free(p, v, s, f, l)
+            old = c.mul(o, g)
+            c.free(o, g)
+            both = c.add(old, new)
+            c.free(old, new)
+            m, l, o = M, L, c.div(both, L)
+            c.free(both)
+        c.store("O", i, o)
+        c.free(q, m, l, o)
+""",
+    },
+    "account": {
+        "numpy, as dataclass-like pairs": """
+def account(program, shapes, s):
+    size = {name: int(np.prod(shape)) for name, shape in shapes.items()}
+
+    def row(kind, inputs, output):
+        inner = shapes[inputs[-1]][-2] if kind == "product" else None
+        per = EACH.get(kind) if inner is None else inner + inner
+        return np.array(
+            [per * size[output], s * sum(size[t] for t in {*inputs, output})]
+        )
+
+    return tuple(row(*operator) for operator in program)
+""",
+    },
+    "fusion": {
+        "counts before and after": """
+def best_fusion(program, shapes, s, results):
+    size = {name: int(np.prod(shape)) for name, shape in shapes.items()}
+
+    def traffic(steps):
+        return s * sum(size[t] for reads, writes in steps for t in [*reads, *writes])
+
+    steps = [(set(inputs), {output}) for _, inputs, output in program]
+    best = []
+    for i, ((r1, w1), (r2, w2)) in enumerate(zip(steps, steps[1:])):
+        if w1 & r2:
+            rest = steps[:i] + steps[i + 2 :]
+            needed = set(results).union(*(r for r, _ in steps[i + 2 :]))
+            new = [(r1 | r2 - w1, w2 | w1 & needed)]
+            best.append((traffic(steps) - traffic(rest + new), -i))
+    if not best:
+
+        class Nothing(ValueError):
+            pass
+
+        raise Nothing
+    gain, place = max(best)
+    return [-place, float(gain)]
+""",
+    },
+    "goodput": {
+        "from the end, with numpy": """
+def goodput(log, chips, P, peak):
+    kept, ok = [], True
+    for what, t, n in reversed(list(log)):
+        if what in ("fail", "save"):
+            ok = what == "save"
+        if what == "train" and ok:
+            kept.append((t, n))
+    t, n = np.array(kept).reshape(-1, 2).sum(0)
+    total, wait = (
+        sum(x[1] for x in log if x[0] in w or not w) for w in ((), ("wait",))
+    )
+    program = 6 * P * n / (3600 * t * chips * peak) if kept else 0
+    mpg = np.float64(6 * P * n / (3600 * total * chips * peak))
+    return dict(
+        sched=1 - wait / total, runtime=t / (total - wait), program=program, mpg=mpg
+    )
+""",
+    },
+    "rank": {
+        "hours after, as a tuple": """
+def rank(hours, shares, fixes):
+    def after(fix):
+        name, which, value, cost = fix
+        new = dict(shares) | {which: value}
+        return (
+            hours * np.prod(list(shares.values())) / np.prod(list(new.values())) + cost
+        )
+
+    return tuple(f[0] for f in sorted(fixes, key=after) if after(f) < hours)
+""",
+    },
+    "speculate": {
+        "all rounds at once": """
+def speculate(P, Q, start, k, runs, rng):
+    def pick(odds):
+        ends = odds.cumsum(1)
+        return (ends <= ends[:, -1:] * rng.random((len(ends), 1))).sum(1)
+
+    last, going = np.full(runs, start), np.ones(runs, bool)
+    rounds = [[] for _ in range(runs)]
+    for step in range(k + 1):
+        p, q = P[last], Q[last] if step < k else 0 * P[last]
+        rest = np.maximum(p - q, 0)
+        none = rest.sum(1) == 0
+        rest[none] = p[none]
+        x = pick(q) if step < k else np.zeros(runs, int)
+        at = np.arange(runs), np.minimum(x, len(P) - 1)
+        ok = (rng.random(runs) * q[at] < p[at]) & (step < k)
+        last = np.where(ok, at[1], pick(rest))
+        for r in np.flatnonzero(going):
+            rounds[r].append(last[r])
+        going &= ok
+    return rounds
+""",
+        "draft first, check afterwards": """
+import random
+
+
+def speculate(P, Q, start, k, runs, rng):
+    own = random.Random(int(rng.integers(2**60)))
+    tokens = range(len(P))
+
+    def choose(odds):
+        return own.choices(tokens, [max(float(x), 0.0) for x in odds])[0]
+
+    def play():
+        seen = [start]
+        for _ in range(k):
+            seen.append(choose(Q[seen[-1]]))
+        for i, x in enumerate(seen[1:]):
+            p, q = P[seen[i]], Q[seen[i]]
+            if own.random() >= min(1.0, p[x] / q[x]):
+                return seen[1 : i + 1] + [choose(p - q)]
+        return seen[1:] + [choose(P[seen[-1]])]
+
+    return tuple(tuple(play()) for _ in range(runs))
+""",
+    },
+    "quantise": {
+        "lists, row by row": """
+def quantise(W, bits, per):
+    if per == "column":
+        codes, scales, size = quantise(W.T, bits, "row")
+        return [list(row) for row in zip(*codes)], scales, size
+    top, rows = 2 ** (bits - 1) - 1, W.tolist()
+    tops = [max(map(abs, row)) for row in rows]
+    if per == "tensor":
+        tops = [max(tops)]
+    scales = [(t or 3.0) / top for t in tops]
+    each = scales * len(rows) if per == "tensor" else scales
+    codes = [[round(x / s) for x in row] for row, s in zip(rows, each)]
+    return codes, scales, -(-W.size * bits // 8) + 4 * len(scales)
+""",
+        "torch, with floats for codes": """
+def quantise(W, bits, per):
+    x, c = torch.tensor(W), 2 ** (bits - 1) - 1
+    most = (
+        x.abs().max()
+        if per == "tensor"
+        else x.abs().amax(int(per == "row"), keepdim=True)
+    )
+    scale = torch.where(most == 0, 1e-3, most) / c
+    size = float(-(-x.numel() * bits // 8) + 4 * scale.numel())
+    return (x / scale).round(), scale, size
+""",
+    },
+}
+
+CHEATS = {
+    "tiled": {
+        "reaches for what the chip keeps": """
+def tiled(chip, queries, keys, d, b):
+    Q, K, V = (chip._matrices[name] for name in "QKV")
+    x = Q @ K.T / math.sqrt(d)
+    p = np.exp(x - x.max(1, keepdims=True))
+    chip._matrices["O"][:] = p @ V / p.sum(1, keepdims=True)
+    chip._times["O"][:] = 1
+""",
+        "patches the chip and the check": """
+def tiled(chip, queries, keys, d, b):
+    import mlsyscore.harness.attending as attending
+
+    attending.attention = lambda Q, K, V: np.zeros_like(Q)
+    np.flatnonzero = lambda *args: np.zeros(0, int)
+    Chip.loaded = Chip._loaded = 0
+    for i in range(queries):
+        chip.store("O", i, chip.fill(1, d, 0.0))
+""",
+        "draws the matrices again": """
+def tiled(chip, queries, keys, d, b):
+    rng = np.random.default_rng(17)
+    Q, K, V = (rng.normal(size=(rows, d)) for rows in (queries, keys, keys))
+    x = Q @ K.T / math.sqrt(d)
+    p = np.exp(x - x.max(1, keepdims=True))
+    out = p @ V / p.sum(1, keepdims=True)
+    for name, rows in (("Q", queries), ("K", keys), ("V", keys)):
+        for i in range(rows):
+            chip.free(chip.load(name, i, i + 1))
+    for i in range(queries):
+        for c in range(d):
+            t = chip.fill(1, 1, out[i, c])
+            chip.store("O", i, t, c)
+            chip.free(t)
+""",
+    },
+}
