@@ -48,10 +48,10 @@ def test_retraining_is_the_package_s():
     c = played(STEM)
     s = c["s"]
     for C in (c["OLD"], c["NEW"]):
-        T = ops.retraining_interval(C, s)
-        assert T == pytest.approx(np.sqrt(2 * C / s))
-        assert s * T**2 / 2 == pytest.approx(C)  # the rule for the head
-        assert ops.upkeep(T, C, s) == pytest.approx(np.sqrt(2 * C * s))
+        every = ops.retraining_interval(C, s)
+        assert every == pytest.approx(np.sqrt(2 * C / s))
+        assert s * every**2 / 2 == pytest.approx(C)  # the rule for the head
+        assert ops.upkeep(every, C, s) == pytest.approx(np.sqrt(2 * C * s))
 
 
 @pytest.mark.parametrize("seed", range(4))
