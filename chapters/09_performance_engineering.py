@@ -466,7 +466,8 @@ print("* by formula")
 # Twice the tokens hold no more in tiles, and four times as much in the plain way.
 #
 # Fusing neighbours in a list cannot find this, since each row of plain softmax ends
-# before the next product begins.  A compiler must know the trick as a pattern.
+# before the next product begins.  A compiler must know the trick as a pattern, as
+# `torch.compile` does for some ways to write attention.
 #
 # ### The opening's two programs
 #
