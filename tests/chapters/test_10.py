@@ -79,7 +79,7 @@ def test_the_day_is_the_package_s():
 def test_the_play_serves_all_in_order_and_never_more_than_fit(static):
     c = played(STEM)
     asked = c["trace"](3.0, 5, 60)
-    for r in c["serve"](asked, places=6, static=static):
+    for r in c["serve"](asked, room=6 * 4096, block=4096, static=static):
         assert r.arrival <= r.start < r.first < r.end < np.inf
     starts = [r.start for r in asked]
     assert starts == sorted(starts)  # first come, first served
@@ -92,12 +92,47 @@ def test_the_play_serves_all_in_order_and_never_more_than_fit(static):
             )
 
 
-def test_each_token_takes_a_step_of_all_that_are_there():
+def test_the_room_of_a_chip_is_never_exceeded_and_is_used():
+    c = played(STEM)
+    asked = c["serve"](c["trace"](6.0, 5, 120))
+    held = [
+        sum(r.prompt + r.answer for r in asked if r.start <= one < r.end - 1e-9)
+        for one in [r.start for r in asked]
+    ]
+    assert 0.95 * c["ROOM"] < max(held) <= c["ROOM"]
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_each_pass_reads_the_caches_that_are_there(static):
     c = played(STEM)
     three = [c["Request"](0.0, 100, n) for n in (3, 5, 5)]
-    first, *_, last = c["serve"](three, places=3)
+    first, *_, last = c["serve"](three, static=static)
+    model, bw = c["LLAMA2_7B"], c["A100"].bw
+    token = kv_per_token(model) / bw
+
+    def step(rows, held):
+        return 2 * model.P / bw + rows * c["T_READ"] + held * token
+
     read = 300 * c["T_READ"]
-    step = Batching(c["T_FIX"], c["T_VAR"]).latency
-    assert first.first == pytest.approx(read)
-    assert first.end == pytest.approx(read + 2 * step(3))
-    assert last.end == pytest.approx(read + 2 * step(3) + 2 * step(2))
+    assert first.first == last.first == pytest.approx(read)
+    early = read + step(3, 300) + step(3, 303)
+    assert first.end == pytest.approx(early)
+    rest = (
+        step(3, 306) + step(3, 308) if static else step(2, 2 * 102) + step(2, 2 * 103)
+    )
+    assert last.end == pytest.approx(early + rest)
+
+
+def test_the_law_is_exact_where_prompts_are_spread(monkeypatch):
+    """As the text says: what lifts the play above the law are prompts in lumps."""
+    c, x = played(STEM), 4.2
+    whole = c["seconds"]
+    law = c["each_token"](x) / c["ms"]
+    lumps = [c["seen"](c["serve"](c["trace"](x, i)))[0] for i in range(20)]
+    left = 1 - x * c["PROMPT"] * c["T_READ"]
+    monkeypatch.setitem(c, "seconds", lambda _, rows, held: whole(0, rows, held) / left)
+    even = [c["seen"](c["serve"](c["trace"](x, i)))[0] for i in range(20)]
+    (mean, half), (more, over) = c["interval"](even), c["interval"](lumps)
+    assert abs(mean - law) < half
+    assert half < 0.06 * law
+    assert more - over > law
