@@ -267,19 +267,17 @@ def median(f):
 
 # %%
 #| tags: [nbval-ignore-output]
-L = median(lambda: tiny + tiny)
-bw = 2 * big.nbytes / median(lambda: big * 2)
+L, bw = median(lambda: tiny + tiny), 2 * big.nbytes / median(lambda: big * 2)
 peak = 2 * len(square) ** 3 / median(lambda: square @ square)
 print(f"L {L / us:.1f} µs, BW {bw / GB:.0f} GB/s, products {peak / 1e9:,.0f} billion/s")
 seen = profiled(run_block)
 measured = [sum(seen[n][0] for n in names) for names in NAMES]
-here = block(S, h, a, s=4)
 models = {
     "law": lambda O, D: D / bw + O / peak + L,
     "bytes": lambda O, D: D / bw,
     "operations": lambda O, D: O / peak,
 }
-times = {m: list(totals(here, f).values()) for m, f in models.items()}
+times = {m: list(totals(block(S, h, a, s=4), f).values()) for m, f in models.items()}
 print("time in ms           measured     law   bytes   operations")
 for i, kind in enumerate(KINDS):
     row = "".join(f"{times[m][i] / ms:9.2f}" for m in models)
@@ -287,8 +285,8 @@ for i, kind in enumerate(KINDS):
 print(f"outside products: measured {1 - measured[0] / sum(measured):.0%}")
 for m in models:
     off = np.exp(np.abs(np.log(np.divide(times[m], measured))).mean())
-    outside = 1 - times[m][0] / sum(times[m])
-    print(f"{m:10} {outside:4.0%}; kinds are off by a factor of {off:.1f} in the mean")
+    row = f"{m:10} {1 - times[m][0] / sum(times[m]):4.0%}"
+    print(f"{row}; kinds are off by a factor of {off:.1f} in the mean")
 
 # %% [markdown]
 # Operations alone should miss four of the five kinds, and bytes alone the products.
@@ -646,12 +644,11 @@ print(f"960 launches, waiting for each: {960 * WAITS / ms:.1f} ms")
 # under a scale by the root mean square, and that by 440.*  For four bits 127 becomes 7,
 # and 440 becomes 24.
 #
-# We make ten of 1,024 rows larger than the rest, and look at an ordinary row.  The
-# rival is 8 bits' share of the range, 1/256.
+# We make ten of 1,024 rows larger than the rest, and look at an ordinary row.
 
 # %%
 w = np.random.default_rng(9).normal(size=(1024, 1024))
-print("ten rows are   scales       error of an ordinary row    law   rival")
+print("ten rows are   scales       error of an ordinary row    law")
 for times in (1, 30, 300):
     large = w.copy()
     large[:10] *= times
@@ -661,13 +658,12 @@ for times in (1, 30, 300):
         sizes = large.std(axis=1)
         played = np.median(error.std(axis=1) / sizes)
         law = np.median(scale / math.sqrt(12) / sizes[:, None])
-        row = f"{played:20.1%} {law:12.1%} {1 / 256:7.1%}"
-        print(f"{times:3} times larger  {name:8} {row}")
+        print(f"{times:3} times larger  {name:8} {played:20.1%} {law:12.1%}")
 
 # %% [markdown]
 # With one scale and rows 300 times larger the law breaks: nearly all ordinary weights
-# became zero, and then a weight errs by the whole of itself.  The bits alone do not
-# tell the error.
+# became zero, and then a weight errs by the whole of itself.  All rows have 8 bits: the
+# bits alone do not tell the error.
 #
 # ### Half the bytes, half the time?
 #
