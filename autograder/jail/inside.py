@@ -77,7 +77,7 @@ def loaded(data: bytes) -> Any:
     return _Arguments(io.BytesIO(data)).load()
 
 
-def ask(number: int, what: str, *args: Any, **kwargs: Any) -> Any:
+def ask(number: int, what: str, /, *args: Any, **kwargs: Any) -> Any:
     """Let the judge do something with a thing of his; return what comes of it."""
     wire = mine()
     wire.write({"ask": [number, what, plain(args), plain(kwargs)]})
@@ -123,7 +123,7 @@ class Thing:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{name} of a {self._kind} cannot be set")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102  as it is theirs
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102  their own
         return ask(self._number, "call", *args, **kwargs)
 
     def __iter__(self) -> Any:

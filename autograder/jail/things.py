@@ -35,8 +35,8 @@ def get(x: Any, name: Any) -> Any:
 
 
 WAYS: dict[str, Callable[..., Any]] = {
-    "call": lambda x, *args, **kwargs: x(*args, **kwargs),
-    "method": lambda x, name, *args, **kwargs: get(x, name)(*args, **kwargs),
+    "call": lambda x, /, *args, **kwargs: x(*args, **kwargs),
+    "method": lambda x, name, /, *args, **kwargs: get(x, name)(*args, **kwargs),
     "get": get,
     "iter": iter,
     "next": next,

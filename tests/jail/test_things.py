@@ -47,6 +47,9 @@ class World:
             self._log.append(x)
             return self if twice else len(self._log)
 
+    def tell(self, name, number=0, what="", x=0):
+        return [name, number, what, x]
+
     def fail(self, kind="refused"):
         if kind == "refused":
             raise Refused("no bucket", 3)
@@ -111,6 +114,8 @@ def use(w):
         same = x is w
     return [w.add(2), w.add(3, twice=True) is w, w[2], len(w), 4 in w, 5 in w, list(w),
             w(1), same, w.name, w.shards, w.part.say(), [p.say() for p in w.parts()]]
+
+def named(w): return w.tell(name="a", number=1, what="b", x=2), w(x=1)
 
 def look(w):
     inside, seen = sys.modules["_inside"], []
@@ -301,6 +306,10 @@ def test_what_is_public_is_used(there, w):
     assert used[:7] == [3, True, 4, 3, True, False, [0, 1, 4]]
     assert used[7:] == [8, True, "a world", 3, "part", ["part", "part"]]
     assert w._log == ["in", "out", 2, 3]
+
+
+def test_an_argument_may_have_any_name(there, w):
+    assert there.named(w) == (["a", 1, "b", 2], 8)
 
 
 def test_what_is_private_is_neither_seen_nor_asked_for(there, w):
