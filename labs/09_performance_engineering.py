@@ -100,7 +100,7 @@ for name, pair in (("the example", (low, high)), ("exchanged", (high, low))):
     }
     close(f"{name}: u", values(name, u, 1)[0], 17 / 3, "", slips)
 
-# %% check="merge-any" points=2 hidden="empty pieces, and scores far apart"
+# %% check="merge-any" points=2 hidden="empty pieces; scores equal, near and far apart"
 # Pieces of a row of random scores, merged one after another, from both ends.
 cases = [(1.0, [4, 3]), (1.0, [1, 1, 5]), (3000.0, [3, 4])]
 ### BEGIN HIDDEN TESTS
@@ -108,17 +108,20 @@ cases += [(1.0, [0, 3]), (1.0, [3, 0]), (2.0, [0, 0]), (1.0, [0, 0, 2, 0])]
 cases += [(9000.0, [2, 2, 0, 5]), (1e-3, [7, 1, 1])]
 ### END HIDDEN TESTS
 rng = np.random.default_rng(17)
-for size, lengths in cases:
-    x = [size * rng.normal(size=n) - size for n in lengths]
-    V = [rng.normal(size=(n, 3)) for n in lengths]
+rows = [[size * rng.normal(size=n) - size for n in lengths] for size, lengths in cases]
+### BEGIN HIDDEN TESTS
+gaps = [(0.7, 0.0), (-3.0, 7.5), (2.0, 12.0), (-4321.1, 0.3), (7654.3, 1.7)]
+rows += [[np.array([m, m - 1.0]), np.array([m - gap])] for m, gap in gaps]
+### END HIDDEN TESTS
+for x in rows:
+    V = [rng.normal(size=(len(part), 3)) for part in x]
     pieces = [piece(*pair) for pair in zip(x, V, strict=True)]
     want = piece(np.concatenate(x), np.concatenate(V))
     for order in (pieces, pieces[::-1]):
         state = order[0]
         for other in order[1:]:
             state = read_piece("merge", merge(state, other), 3)
-        name = f"pieces of {lengths} scores, about {size:g} in size"
-        same_piece(name, state, want)
+        same_piece(f"pieces of {[len(part) for part in x]} scores", state, want)
 
 # %% [markdown]
 # **Tiles.**  You have a `chip`.  Its large memory holds the matrices `Q`, `K` and `V`
@@ -182,23 +185,26 @@ def tiled(chip, queries, keys, d, b):
 # Six queries, six keys, tiles of three rows; then scores in the thousands.
 attended("6 queries and 6 keys, b = 3", tiled, 6, 6, 2, 3)
 attended("the same with large scores", tiled, 6, 6, 2, 3, large=5000.0)
+attended("with scores far below 0", tiled, 6, 6, 2, 3, large=3000.0, low=True)
 # No size need divide another, and tiles may be larger than all there is.
 for sizes in ((5, 7, 3, 2), (7, 5, 3, 4), (3, 2, 2, 8)):
     attended(f"{sizes[0]} queries, {sizes[1]} keys, b = {sizes[3]}", tiled, *sizes)
 ### BEGIN HIDDEN TESTS
 for sizes in ((4, 8, 3, 4), (8, 4, 1, 2), (1, 1, 1, 1), (1, 11, 5, 4), (11, 1, 2, 3)):
-    attended("other sizes", tiled, *sizes, seed=7)
-    attended("other sizes", tiled, *sizes, large=700.0, seed=6)
-attended("other sizes", tiled, 13, 17, 3, 5, seed=5)
+    attended("other sizes", tiled, *sizes, seed=70_529)
+    attended("other sizes", tiled, *sizes, large=700.0, seed=61_843)
+attended("other sizes", tiled, 13, 17, 3, 5, seed=52_967)
+attended("scores far below 0", tiled, 5, 4, 2, 2, large=4000.0, low=True, seed=41_113)
 ### END HIDDEN TESTS
 
-# %% check="tiled-room" points=3 hidden="longer rows, in the same room"
+# %% check="tiled-room" points=3 hidden="longer rows and more of them, in the same room"
 # Many keys: neither all of K nor the scores of a tile fit into the fast memory.
-for keys in (20, 100):
+for keys in (20, 60):
     attended(f"{keys} keys in the same room", tiled, 4, keys, 2, 2)
+attended("40 queries in the room of one", tiled, 40, 1, 1, 1)
 ### BEGIN HIDDEN TESTS
-for sizes in ((3, 151, 4, 3), (7, 90, 1, 3)):
-    attended("longer rows", tiled, *sizes, seed=8)
+for sizes in ((3, 151, 4, 3), (7, 60, 1, 3), (61, 2, 2, 2)):
+    attended("longer rows, or more", tiled, *sizes, seed=83_311)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -224,7 +230,7 @@ for b in (1, 2, 4, 8, 16):
 #   1 in front and the result has more, the same matrix is used several times.
 # - Any other kind takes `EACH[kind]` operations for each number of its *output*.
 # - An operator reads each of its input tensors once, even if it is named twice, and
-#   writes its output once.  A number takes `s` bytes.
+#   writes its output once.  A number takes `s` bytes, half a byte if it has 4 bits.
 
 
 # %% answer="account"
@@ -279,6 +285,15 @@ for sizes, s in (((7, 12, 6, 3, 10), 4), ((33, 32, 8, 1, 48), 1), ((5, 6, 3, 3, 
         close("operations", O, want, "FLOP", show=False)
         there = sum(tensors[name].nbytes for name in {*inputs, output})
         close("bytes", D, s * there, "B", show=False)
+shapes = {"A": (1, 6, 4), "B": (3, 4, 5), "C": (3, 6, 5), "S": (7, 7), "T": (7, 7)}
+shapes |= {"x": (6, 4), "y": (6, 4), "w": (4,), "z": (6, 4)}
+program = [("product", ("A", "B"), "C"), ("product", ("S", "S"), "T")]
+program += [("add", ("x", "y", "w", "x"), "z")]
+rows = accounts("other products", account(program, shapes, 0.5), 3)
+wanted = [(2 * 4 * 90, 24 + 60 + 90), (2 * 7 * 49, 2 * 49), (24, 24 + 24 + 4 + 24)]
+for (O, D), (flop, many) in zip(rows, wanted, strict=True):
+    close("operations", O, flop, "FLOP", show=False)
+    close("bytes", D, many / 2, "B", show=False)
 for seed in range(4):
     program, shapes, _ = drawn(seed, 6)
     rows = accounts("another program", account(program, shapes, 2), len(program))
@@ -342,6 +357,10 @@ both = [("add", ("a", "b"), "c"), ("add", ("c", "a"), "d")]
 fused_at("shared", best_fusion(both, shapes, 1, ["d"]), 0, 70, show=False)
 even = {"a": (4,), "b": (7,), "c": (7,), "d": (7,)}
 fused_at("equals", best_fusion(chain, even, 2, ["d"]), 0, 28, show=False)
+fused_at("results", best_fusion(chain, shapes, 0.5, ["d", "b"]), 1, 30, show=False)
+layer = [("norm", ("a",), "b"), ("product", ("b", "w"), "c"), ("scale", ("c",), "d")]
+sizes = {"a": (9, 8), "b": (9, 8), "w": (8, 2), "c": (9, 2), "d": (9, 2)}
+fused_at("a product", best_fusion(layer, sizes, 0.5, ["d"]), 0, 72, show=False)
 ### END HIDDEN TESTS
 
 # %% check="fusion-any" points=2 hidden="other programs, fused and counted anew"
@@ -390,9 +409,10 @@ print("(i, bytes saved):", best_fusion(program, shapes, 2, ["z"]))
 # A log lists what `chips` chips did, in order: entries (what, hours, tokens).
 #
 # - `"wait"`: the job waits for chips, or holds some and lacks others.
-# - `"train"`: it trains so many tokens.
+# - `"train"`: it trains so many tokens, never none.
 # - `"save"`, `"restart"`, `"stall"`: it saves, restarts, or waits for data.
 # - `"fail"`: it takes 0 hours, and loses all that was trained since the last save.
+#   Nothing else loses any.
 #
 # Training is *kept* if a save comes after it before the next failure.  What is trained
 # after the last save is kept too if no failure follows.  A token takes 6 operations for
@@ -463,7 +483,8 @@ close("a save in time: runtime", got["runtime"], 3 / 4, "", {1 / 3: "it was save
 rng = np.random.default_rng(17)
 for seed in range(24):
     log = drawn_log(seed, int(rng.integers(1, 9)), tail=bool(seed % 2))
-    chips, P = int(rng.integers(1, 2000)), float(rng.uniform(1, 400)) * 1e6
+    chips = int(rng.integers(1, 2000)) if seed % 4 else 1
+    P = float(rng.uniform(1, 400)) * 1e6
     peak = float(rng.uniform(300, 2000)) * TFLOP
     what = [entry[0] for entry in log]
     lost = []
@@ -498,7 +519,7 @@ for seed in range(24):
 def rank(hours, shares, fixes):
     """Return the names of the fixes that save hours, those that save most first.
 
-    hours: of the run without a fix.  shares: {"sched": ..., "runtime": ..., ...}
+    hours: of the run without a fix.  shares: {name: share}, such as {"sched": 0.8}
     fixes: list of (name, which share, its new value, hours that the fix costs)
     """
     ### BEGIN SOLUTION
@@ -540,6 +561,14 @@ for _ in range(30):
     got = names_of("other fixes", rank(total, shares, fixes))
     assert sorted(got) == sorted(want), "other fixes: some that save are not named, or "
     assert got == want, "other fixes: the order is not by hours saved"
+# Savings of less than an hour, and of none, and shares of other names.
+shares = {"sched": 0.5, "data": 0.25, "clock": 0.75}
+fixes = [("little", "sched", 1.0, 511.95), ("none", "sched", 1.0, 512.0)]
+fixes += [("some", "data", 0.3, 170.3), ("most", "sched", 1.0, 511.5)]
+fixes += [("same", "clock", 0.75, 0.0)]
+got = names_of("close fixes", rank(1024.0, shares, fixes))
+assert {"none", "same"}.isdisjoint(got), "a fix that saves nothing is named"
+assert got == ["most", "some", "little"], "close fixes: not all, or not in order"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -622,7 +651,7 @@ one, again, other = (
 assert one == again, "one seed gives two answers: draw only from rng"
 assert one != other, "two seeds give one answer: draw from rng"
 ### BEGIN HIDDEN TESTS
-plan = [(3, 3, 0, 2, 1.0), (4, 2, 1, 3, 1.0), (5, 4, 3, 2, 3.0), (6, 3, 2, 4, 2.0)]
+plan = [(3, 3, 0, 2, 1.0), (4, 2, 1, 3, 1.0), (5, 4, 3, 2, 3.0), (6, 3, 2, 5, 2.0)]
 for seed, V, start, k, sharp in plan:
     P, Q = tables(seed, V, sharp)
     if seed == 5:  # what the draft never proposes, or the target never writes
@@ -683,7 +712,7 @@ for k in (1, 3, 7):
 #
 # Return the codes, in the shape of `W`; the scales, as many as there are; and the bytes
 # that all of this takes.  Codes are packed without gaps, and their sum is rounded up to
-# whole bytes.  A scale takes 4 bytes.  Leave `W` as it is.
+# whole bytes.  A scale takes 4 bytes.  `W` cannot be written to.
 
 
 # %% answer="quantise"
@@ -702,7 +731,7 @@ def quantise(W, bits, per):
     ### END SOLUTION
 
 
-# %% check="quantise-any" points=4 hidden="other matrices, and other numbers of bits"
+# %% check="quantise-any" points=4 hidden="other bits; other matrices, small ones too"
 # W cannot be written to.  Then fewer bits, with a row of zeros.
 W = np.array([[1.0, -0.26, 0.0], [-50.0, 127.0, 3.4]])
 zero = np.array([[0.0, 0.0, 0.0], [2.0, -7.0, 0.4], [0.0, 1e-6, 0.0]])
@@ -718,8 +747,9 @@ for bits in (2, 3, 5, 8, 9, 16):
     for per in ("tensor", "row", "column"):
         uneven = rng.normal(size=(5, 7)) * 10.0 ** rng.integers(-9, 9, (5, 1))
         uneven[2], uneven[:, 3] = 0.0, 0.0
+        tiny = rng.normal(size=(4, 4)) * 1e-13 ** np.arange(2).repeat(2)
         more = (np.zeros((3, 3)), rng.normal(size=(17, 4)), np.array([[-0.3]]))
-        for W in (uneven, *more):
+        for W in (uneven, 3 * uneven, tiny, tiny.T.copy(), tiny[:, 2:].copy(), *more):
             W.flags.writeable = False
             coded("another matrix", quantise(W, bits, per), W, bits, per)
 ### END HIDDEN TESTS

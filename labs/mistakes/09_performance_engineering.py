@@ -61,6 +61,34 @@ def merge(one, other):
     u = [a * x + b * y for x, y in zip(one[2], other[2])]
     return m, a * one[1] + b * other[1], u
 """,
+        "equal maxima count as both empty": """
+def merge(one, other):
+    m = max(one[0], other[0])
+    if one[0] == other[0]:
+        return one
+    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    return m, a * one[1] + b * other[1], u
+""",
+        "forgets pieces ten below": """
+def merge(one, other):
+    m = max(one[0], other[0])
+    if m == -math.inf:
+        return one
+    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
+    a, b = (f if f > math.exp(-10) else 0.0 for f in (a, b))
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    return m, a * one[1] + b * other[1], u
+""",
+        "single precision": """
+def merge(one, other):
+    m = max(one[0], other[0])
+    if m == -math.inf:
+        return one
+    a, b = (float(np.exp(np.float32(x[0]) - np.float32(m))) for x in (one, other))
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    return m, a * one[1] + b * other[1], u
+""",
     },
     "tiled": {
         "all scores of a tile at once": """
@@ -412,6 +440,114 @@ def tiled(chip, queries, keys, d, b):
         chip.store("O", i, o)
         chip.free(q, m, l, u, o)
 """,
+        "the maximum begins at 0": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, 0.0), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+""",
+        "never frees the output": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u)
+""",
+        "never frees the sum": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, u, o)
+""",
+        "never frees the queries": """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(m, l, u, o)
+""",
     },
     "account": {
         "one operation for a multiply-add": """
@@ -513,6 +649,50 @@ def account(program, shapes, s):
             for name in set(inputs)
         )
         rows.append((each * size, s * (read + size)))
+    return rows
+""",
+        "operations by the first input's heads": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        work = each * size
+        if kind == "product":
+            work = 2 * math.prod(shapes[inputs[0]]) * shapes[inputs[1]][-1]
+        rows.append((work, s * (read + size)))
+    return rows
+""",
+        "a product of a with itself reads twice": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        names = inputs if kind == "product" else set(inputs)
+        read = sum(math.prod(shapes[name]) for name in names)
+        rows.append((each * size, s * (read + size)))
+    return rows
+""",
+        "the first two inputs only": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs[:2]))
+        rows.append((each * size, s * (read + size)))
+    return rows
+""",
+        "whole bytes a number": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        rows.append((each * size, max(1, int(s)) * (read + size)))
     return rows
 """,
     },
@@ -694,6 +874,61 @@ def best_fusion(program, shapes, s, results):
 
     i, j = max(pairs, key=lambda pair: saved(*pair))
     return i, saved(i, j)
+""",
+        "only the first result": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between != results[0]:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "the second is no product": """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second or program[i + 1][0] == 'product':
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+""",
+        "whole bytes a number": """
+def best_fusion(program, shapes, s, results):
+    s = max(1, int(s))
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
 """,
     },
     "goodput": {
@@ -935,6 +1170,128 @@ def goodput(log, chips, P, peak):
     mpg = sched * runtime * program
     return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
 """,
+        "a restart loses, not a failure": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "restart":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "a wait loses, too": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what in ("fail", "wait"):
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "a wait saves": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what in ("save", "wait"):
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "a restart saves": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what in ("save", "restart"):
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "of the tail the last entry": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    if log[-1][0] == 'train':
+        kept_hours, kept_tokens = kept_hours + log[-1][1], kept_tokens + log[-1][2]
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
+        "the tail is kept if the log ends with it": """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    if log[-1][0] == 'train':
+        kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+""",
     },
     "rank": {
         "forgets the cost": """
@@ -977,6 +1334,23 @@ def rank(hours, shares, fixes):
 def rank(hours, shares, fixes):
     saved = {n: hours * (1 - shares[w] / v) - cost for n, w, v, cost in fixes}
     return sorted((n for n in saved if saved[n] > 0), key=lambda n: -saved[n])[:1]
+""",
+        "names what saves exactly nothing": """
+def rank(hours, shares, fixes):
+    saved = {n: hours * (1 - shares[w] / v) - cost for n, w, v, cost in fixes}
+    return sorted((n for n in saved if saved[n] >= 0), key=lambda n: -saved[n])
+""",
+        "whole hours": """
+def rank(hours, shares, fixes):
+    saved = {n: round(hours * (1 - shares[w] / v)) - cost for n, w, v, cost in fixes}
+    return sorted((n for n in saved if saved[n] > 0), key=lambda n: -saved[n])
+""",
+        "three known shares": """
+def rank(hours, shares, fixes):
+    known = ("sched", "runtime", "program")
+    fixes = [fix for fix in fixes if fix[1] in known]
+    saved = {n: hours * (1 - shares[w] / v) - cost for n, w, v, cost in fixes}
+    return sorted((n for n in saved if saved[n] > 0), key=lambda n: -saved[n])
 """,
     },
     "speculate": {
@@ -1228,6 +1602,24 @@ def speculate(P, Q, start, k, runs, rng):
 
     return [one_round() for _ in range(runs)]
 """,
+        "a draft of four at most": """
+def speculate(P, Q, start, k, runs, rng):
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(min(k, 4)):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+""",
     },
     "quantise": {
         "one scale for all": """
@@ -1343,6 +1735,31 @@ def quantise(W, bits, per):
     codes = np.round(W).astype(int)
     return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
 """,
+        "no scale below 1e-12": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.maximum(largest, 1e-12) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "a very little on each scale": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = (largest + 1e-12) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
+        "remembers its first scale": """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    scales = quantise.__dict__.setdefault((per, bits, W.shape), scales)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+""",
     },
 }
 
@@ -1365,6 +1782,20 @@ def merge(one, other):
     f = math.exp(other[0] - one[0])
     u = torch.tensor(one[2], dtype=torch.float64)
     return [one[0], one[1] + f * other[1], u + f * torch.tensor(other[2]).double()]
+""",
+        "decimals": """
+from decimal import Decimal, getcontext
+
+def merge(one, other):
+    getcontext().prec = 40
+    full = [p for p in (one, other) if p[1] > 0]
+    if not full:
+        return (-math.inf, 0, [0] * len(one[2]))
+    m = max(Decimal(p[0]) for p in full)
+    fs = [(Decimal(p[0]) - m).exp() for p in full]
+    l = sum(f * Decimal(p[1]) for f, p in zip(fs, full))
+    rows = zip(*(p[2] for p in full))
+    return m, l, [sum(f * Decimal(x) for f, x in zip(fs, xs)) for xs in rows]
 """,
     },
     "tiled": {
@@ -1446,6 +1877,34 @@ def tiled(chip, queries, keys, d, b):
         c.store("O", i, o)
         c.free(q, m, l, o)
 """,
+        "arguments by their names, queries from the end": """
+def tiled(chip, queries, keys, d, b):
+    for i in reversed(range(0, queries, b)):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store(name='O', start=i, tile=o)
+        chip.free(u, l, m, q, o)
+
+""",
     },
     "account": {
         "numpy, as dataclass-like pairs": """
@@ -1460,6 +1919,16 @@ def account(program, shapes, s):
         )
 
     return tuple(row(*operator) for operator in program)
+""",
+        "a tensor": """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        n = torch.empty(shapes[output], device="meta").numel()
+        read = sum(torch.empty(shapes[k], device="meta").numel() for k in set(inputs))
+        c = shapes[inputs[0]][-1] * 2 if kind == "product" else EACH[kind]
+        rows.append([c * n, (read + n) * s])
+    return torch.tensor(rows, dtype=torch.float64)
 """,
     },
     "fusion": {
@@ -1487,6 +1956,26 @@ def best_fusion(program, shapes, s, results):
     gain, place = max(best)
     return [-place, float(gain)]
 """,
+        "an error of its own that is a ValueError": """
+class NoPair(ValueError):
+    def __init__(self, program):
+        super().__init__(f"none of {len(program)}")
+
+def best_fusion(program, shapes, s, results):
+    found = []
+    for i, (a, b) in enumerate(zip(program, program[1:])):
+        t = a[2]
+        if b[1].count(t):
+            before = set(a[1]), {t}, set(b[1]), {b[2]}
+            still = t in results or any(t in c[1] for c in program[i + 2:])
+            after = set(a[1]) | (set(b[1]) - {t}), {b[2]} | ({t} if still else set())
+            size = lambda group: sum(math.prod(shapes[x]) for y in group for x in y)
+            found.append((i, (size(before) - size(after)) * s))
+    if not found:
+        raise NoPair(program)
+    found.sort(key=lambda f: f[1], reverse=True)
+    return np.array(found[0])
+""",
     },
     "goodput": {
         "from the end, with numpy": """
@@ -1507,6 +1996,28 @@ def goodput(log, chips, P, peak):
         sched=1 - wait / total, runtime=t / (total - wait), program=program, mpg=mpg
     )
 """,
+        "fractions": """
+from fractions import Fraction as Fr
+
+def goodput(log, chips, P, peak):
+    pending, kept = [], []
+    for what, t, n in log:
+        t, n = Fr(t), Fr(n)
+        if what == "train":
+            pending.append((t, n))
+        elif what == "fail":
+            pending.clear()
+        elif what == "save":
+            kept += pending
+            pending = []
+    kept += pending
+    total = sum(Fr(e[1]) for e in log)
+    wait = sum(Fr(e[1]) for e in log if e[0] == "wait")
+    t, n = sum(e[0] for e in kept), sum(e[1] for e in kept)
+    work = 6 * Fr(P) * n / (Fr(chips) * Fr(peak) * 3600)
+    found = {"mpg": work / total, "program": work / t if t else 0}
+    return found | {"runtime": Fr(t) / (total - wait), "sched": 1 - wait / total}
+""",
     },
     "rank": {
         "hours after, as a tuple": """
@@ -1519,6 +2030,17 @@ def rank(hours, shares, fixes):
         )
 
     return tuple(f[0] for f in sorted(fixes, key=after) if after(f) < hours)
+""",
+        "a heap": """
+import heapq
+
+def rank(hours, shares, fixes):
+    heap = []
+    for i, (name, which, value, cost) in enumerate(fixes):
+        gain = hours - (hours / (value / shares[which]) + cost)
+        if gain > 0:
+            heapq.heappush(heap, (-gain, i, name))
+    return [heapq.heappop(heap)[2] for _ in range(len(heap))]
 """,
     },
     "speculate": {
@@ -1567,6 +2089,29 @@ def speculate(P, Q, start, k, runs, rng):
 
     return tuple(tuple(play()) for _ in range(runs))
 """,
+        "the law first, then draws from it": """
+def speculate(P, Q, start, k, runs, rng):
+    law = {}
+
+    def grow(tokens, odds, last):
+        if len(tokens) == k:
+            for x, p in enumerate(P[last]):
+                law[(*tokens, x)] = law.get((*tokens, x), 0.0) + odds * p
+            return
+        p, q = P[last], Q[last]
+        both = np.minimum(p, q)
+        for x, c in enumerate(both):
+            if c > 0:
+                grow((*tokens, x), odds * c, x)
+        for x, c in enumerate(np.maximum(p - q, 0)):
+            if c > 0:
+                law[(*tokens, x)] = law.get((*tokens, x), 0.0) + odds * c
+
+    grow((), 1.0, start)
+    keys = list(law)
+    odds = np.array([law[key] for key in keys])
+    return [keys[i] for i in rng.choice(len(keys), size=runs, p=odds / odds.sum())]
+""",
     },
     "quantise": {
         "lists, row by row": """
@@ -1594,6 +2139,17 @@ def quantise(W, bits, per):
     scale = torch.where(most == 0, 1e-3, most) / c
     size = float(-(-x.numel() * bits // 8) + 4 * scale.numel())
     return (x / scale).round(), scale, size
+""",
+        "single precision scales, flat, small codes": """
+def quantise(W, bits, per):
+    c = (1 << bits - 1) - 1
+    A = np.abs(W)
+    most = {"tensor": A.max(), "row": A.max(1), "column": A.max(0)}[per]
+    scale = np.atleast_1d(np.asarray(most / c, np.float32))
+    scale[scale == 0] = np.float32(1)
+    shape = {"tensor": (1, 1), "row": (-1, 1), "column": (1, -1)}[per]
+    codes = np.clip(np.rint(W / scale.reshape(shape)), -c, c)
+    return codes.astype(np.int16), scale, (W.size * bits + 7) // 8 + scale.nbytes
 """,
     },
 }

@@ -24,16 +24,21 @@ def attended(
     b: int,
     *,
     large: float = 1.0,
+    low: bool = False,
     seed: int = 17,
 ) -> Chip:
     """Let an answer compute attention on a chip; return the chip.
 
-    large: factor of the queries.  AssertionError unless the result is attention's, each
-    row of it stored once, and no more was loaded than tiles of b rows need.
+    large: factor of the queries.  low: all scores are below 0.  AssertionError unless
+    the result is attention's, each row of it stored once, each of Q loaded once, and
+    none of K or V more often than tiles of b rows need.
     """
     rng = np.random.default_rng(seed)
     Q, K, V = (rng.normal(size=(rows, d)) for rows in (queries, keys, keys))
-    matrices = {"Q": large * Q, "K": K, "V": V, "O": np.full((queries, d), np.nan)}
+    if low:
+        Q, K = -np.abs(Q) - 0.5, np.abs(K) + 0.5
+    Q = large * Q
+    matrices = {"Q": Q, "K": K, "V": V, "O": np.full((queries, d), np.nan)}
     chip = Chip(matrices, room_for(d, b))
     try:
         tiled(chip, queries, keys, d, b)
@@ -42,7 +47,7 @@ def attended(
     written = chip._times["O"]
     assert written.all(), f"{name}: {int((written == 0).any(1).sum())} rows of O lack"
     assert written.max() == 1, f"{name}: a row of O is stored more than once"
-    want = attention(large * Q, K, V)
+    want = attention(Q, K, V)
     off = np.abs(chip._matrices["O"] - want)
     text = f"{name}: the first row of O that is wrong is"
     wrong = np.flatnonzero(~(off <= 1e-9 * (1 + np.abs(want))).all(axis=1))
@@ -50,12 +55,14 @@ def attended(
     assert not wrong.size, f"{text} {wrong[0]} of {queries}{hint}"
     least = queries * d + 2 * keys * d
     text = f"{name}: {chip._loaded} numbers were loaded; Q, K and V hold {least}"
-    assert chip._loaded >= least, text
-    most = queries * d + 2 * keys * d * math.ceil(queries / b)
-    assert chip._loaded <= most, (
-        f"{name}: {chip._loaded} numbers were loaded; tiles of {b} rows need {most}: "
-        "each row of Q once, K and V once for each tile of Q"
-    )
+    assert all(chip._loads[key].all() for key in "QKV"), text
+    tiles = math.ceil(queries / b)
+    for key, most in (("Q", 1), ("K", tiles), ("V", tiles)):
+        times = int(chip._loads[key].max())
+        assert times <= most, (
+            f"{name}: a row of {key} was loaded {times} times; tiles of {b} rows need "
+            f"{most}: each row of Q once, K and V once for each tile of Q"
+        )
     return chip
 
 

@@ -43,6 +43,7 @@ class Chip:
         self._room, self._held, self._peak, self._steps = room, 0, 0, 0
         self._loaded = self._stored = 0
         self._times = {k: np.zeros(v.shape, int) for k, v in self._matrices.items()}
+        self._loads = {k: np.zeros(v.shape, int) for k, v in self._matrices.items()}
 
     @property
     def room(self) -> int:
@@ -76,6 +77,7 @@ class Chip:
         part = self._part(name, start, stop, left, right)
         tile = self._new(part.copy())
         self._loaded += part.size
+        self._part(name, start, stop, left, right, self._loads)[:] += 1
         return tile
 
     def store(self, name: str, start: int, tile: Tile, left: int = 0) -> None:
@@ -167,8 +169,14 @@ class Chip:
         return tile._numbers
 
     def _part(
-        self, name: str, start: int, stop: int, left: int, right: int | None
-    ) -> Matrix:
+        self,
+        name: str,
+        start: int,
+        stop: int,
+        left: int,
+        right: int | None,
+        of: Mapping[str, Any] | None = None,
+    ) -> Any:
         if name not in self._matrices:
             raise KeyError(f"no matrix {name!r:.20}; there are {list(self._matrices)}")
         matrix = self._matrices[name]
@@ -180,4 +188,4 @@ class Chip:
                 f"{name} is {rows} x {columns}: no rows {start} to {stop}, columns "
                 f"{left} to {right}"
             )
-        return matrix[start:stop, left:right]
+        return (of or self._matrices)[name][start:stop, left:right]

@@ -61,6 +61,23 @@ def test_large_scores_need_a_maximum():
         attended("it", rowwise, 4, 4, 3, 2, large=5000.0)
 
 
+def test_scores_far_below_0_need_one_too():
+    chip = attended("it", rowwise, 4, 4, 3, 2, low=True)
+    scores = chip._matrices["Q"] @ chip._matrices["K"].T
+    assert scores.max() < 0
+    with pytest.raises(AssertionError, match="not all is finite"):
+        attended("it", rowwise, 4, 4, 3, 2, large=3000.0, low=True)
+
+
+def test_each_matrix_is_counted_by_itself():
+    def again(chip, *sizes):
+        chip.free(chip.load("Q", 0, 1))
+        rowwise(chip, *sizes)
+
+    with pytest.raises(AssertionError, match=r"of Q was loaded 2 times; .* need 1: "):
+        attended("it", again, 5, 7, 3, 2)
+
+
 def test_traffic_is_bounded_from_both_sides():
     with pytest.raises(AssertionError, match="tiles of 2 rows need"):
         attended("it", lambda c, n, m, d, b: rowwise(c, n, m, d, 1), 6, 6, 3, 2)

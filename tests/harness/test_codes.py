@@ -32,6 +32,16 @@ def test_right_codes_are_accepted_in_any_dress(bits, per):
     )
 
 
+def test_small_rows_are_held_to_their_own_scale():
+    small = W * np.array([[1.0], [1e-20], [1.0]])
+    c, s, n = right(small, 8, "row")
+    coded("it", (c, s.astype(np.float32), n), small, 8, "row")
+    with pytest.raises(AssertionError, match="more than half of its scale"):
+        coded("it", (c * [[1], [0], [1]], s, n), small, 8, "row")
+    with pytest.raises(AssertionError, match="codes are wasted"):
+        coded("it", (c * [[1], [0], [1]], s + 1e-12, n), small, 8, "row")
+
+
 def test_wrong_codes_are_told_why():
     c, s, n = right(W, 8, "row")
     low = c.copy()

@@ -5,7 +5,7 @@ from mlsyscore.harness.runs import drawn_log, names_of, shares_of
 
 
 def test_logs_have_what_the_rules_speak_of():
-    kinds, lost, kept = set(), 0, 0
+    kinds, lost, kept, between = set(), 0, 0, set()
     for seed in range(24):
         log = drawn_log(seed, 1 + seed % 8, tail=bool(seed % 2))
         assert log == drawn_log(seed, 1 + seed % 8, tail=bool(seed % 2))
@@ -17,8 +17,13 @@ def test_logs_have_what_the_rules_speak_of():
             if what == "train":
                 rest = [w for w, *_ in log[i:] if w in ("save", "fail")]
                 lost, kept = lost + (rest[:1] == ["fail"]), kept + (not rest)
-        assert (log[-1][0] == "train") == bool(seed % 2)
+                end = next((j for j, e in enumerate(log[i:]) if e[0] in rest), None)
+                between |= {(w, rest[0]) for w, *_ in log[i:][:end] if rest}
+        tail = {w for w, *_ in log[-2:]} - {"stall", "wait"}
+        assert (tail == {"train"}) == bool(seed % 2)
     assert kinds == {"wait", "train", "stall", "fail", "restart", "save"}
+    for what in ("wait", "stall", "restart"):  # before a failure, and before a save
+        assert {(what, "fail"), (what, "save")} <= between
     assert lost > 10
     assert kept > 10
 
