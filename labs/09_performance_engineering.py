@@ -141,10 +141,11 @@ for x in rows:
 #   room back.  `t.shape` is (rows, columns).
 #
 # Write softmax$(QK^T/\sqrt d)\,V$ to `O`, each row once.  Load each row of `Q` once,
-# and `K` and `V` once for each tile of `b` rows of `Q`, or less.  No sizes need divide
-# each other, and scores may be in the thousands.  The room is 8 b d + 5 b² + 16 b
-# numbers: enough for tiles of `b` rows if each step frees what it made and no longer
-# needs.  The scores of a tile of `Q` with all of `K` may be far too many.
+# and `K` and `V` no more often than there are tiles of `b` rows in `Q`, of which the
+# last may be smaller.  No sizes need divide each other, and scores may be in the
+# thousands.  The room is 8 b d + 5 b² + 16 b numbers: enough for tiles of `b` rows if
+# each step frees what it made and no longer needs.  The scores of a tile of `Q` with
+# all of `K` may be far too many.
 
 
 # %% answer="tiled"
@@ -308,7 +309,7 @@ for seed in range(4):
 # Two operators that stand next to each other in the list can be *fused* if the second
 # reads the output of the first.  What lies between them then stays on the chip.
 #
-# - The fused operator reads each of their other inputs once.
+# - The fused operator reads each of their other inputs once, also one that both read.
 # - It writes the output of the second.  It still writes that of the first if a later
 #   operator reads it too, or if it is one of the program's `results`.
 #
@@ -342,7 +343,7 @@ def best_fusion(program, shapes, s, results):
     ### END SOLUTION
 
 
-# %% check="fusion-three" points=2 hidden="other results and other readers"
+# %% check="fusion-three" points=2 hidden="other results, readers and inputs of both"
 # a → b → c → d, of 10, 40, 30 and 5 numbers of 2 bytes.
 shapes = {"a": (10,), "b": (40,), "c": (30,), "d": (5,), "e": (1,)}
 chain = [("norm", ("a",), "b"), ("norm", ("b",), "c"), ("norm", ("c",), "d")]
@@ -519,7 +520,7 @@ for seed in range(24):
 def rank(hours, shares, fixes):
     """Return the names of the fixes that save hours, those that save most first.
 
-    hours: of the run without a fix.  shares: {name: share}, such as {"sched": 0.8}
+    hours: of the run without a fix.  shares: {name: share}; a run may have any names
     fixes: list of (name, which share, its new value, hours that the fix costs)
     """
     ### BEGIN SOLUTION
@@ -684,8 +685,9 @@ follows("the first tokens over all seeds", seen, first, False)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The law of the chapter takes one acceptance for all rounds.  Your rows differ.  Guess:
-# is the yield above or below the law at the mean acceptance?
+# The law of the chapter takes one acceptance for all rounds.  Your rows differ.  With
+# one draft the two agree, but for chance.  Guess: with more drafts, is the yield above
+# or below the law at the mean acceptance?
 
 # %% explore
 P, Q = tables(11, 6, 3.0)
@@ -763,12 +765,12 @@ for per, look in (("tensor", "C3s--"), ("row", "C0o-"), ("column", "C1^:")):
     points = []
     for bits in (3, 4, 6, 8):
         codes, scales, size = quantise(W, bits, per)
-        error = np.median((codes * scales - W).std(axis=1) / W.std(axis=1))
-        points.append((size / W.nbytes * 8, error))
+        shape = {"tensor": (1, 1), "row": (-1, 1), "column": (1, -1)}[per]
+        again = np.asarray(codes) * np.reshape(scales, shape)
+        error = np.median((again - W).std(axis=1) / W.std(axis=1))
+        points.append((8 * size / W.size, error))
     ax.semilogy(*zip(*points, strict=True), look, label=f"a scale for each {per}")
-ax.set(
-    xlabel="bytes for each weight, times 8 (bits)", ylabel="error of an ordinary row"
-)
+ax.set(xlabel="bits for each weight", ylabel="error of an ordinary row")
 ax.legend()
 plt.show()
 
@@ -848,7 +850,7 @@ print("a compiler is there" if shutil.which("g++") else "there is no compiler")
 # GPU.  Their first exercise can be done here, without points: the softmax of each row
 # of `X`, in blocks of `b` columns.  `chip.load("X", i, i + 1, left, right)` brings the
 # columns from `left` to `right - 1` of row `i`; `chip.store("Y", i, t, left)` writes
-# them.  Double the row first, as the example does, then write its softmax.
+# them.  `double_rows` is an example; `softmax_rows` is yours.
 
 
 # %% explore
