@@ -16,7 +16,7 @@ def test_the_answers_were_run():
     answers_run(STEM)
 
 
-@pytest.mark.parametrize("way", range(4))
+@pytest.mark.parametrize("way", range(5))
 def test_the_memory_of_an_update_is_the_package_s(way):
     c = played(STEM)
     P, trained, kept = list(c["WAYS"].values())[way]
@@ -95,11 +95,31 @@ def test_the_mean_of_models_is_the_package_s():
 
 
 @pytest.mark.parametrize("d", [0, 1, 7, 19])
-def test_the_server_makes_the_masks_of_the_package_s_law(d):
+def test_the_masks_of_the_law_leave_the_sum(d):
     c, K = played(STEM), 20
-    total, made = c["unmasked"]({k: c["sent"][k] for k in range(d, K)}, K)
-    assert made == edge.unmasking(K, d)
-    assert (total == c["fixed"][d:].sum(axis=0, dtype=np.uint32)).all()
+    masks = []
+
+    def words(seed):
+        masks.append(seed)
+        return whole(seed)
+
+    whole, here = c["words"], range(d, K)
+    c["pairs"].__globals__["words"] = words
+    try:
+        off = sum(words([k]) + c["pairs"](k, range(d)) for k in here)
+    finally:
+        c["pairs"].__globals__["words"] = whole
+    assert len(masks) == edge.unmasking(K, d)
+    assert len({tuple(seed) for seed in masks}) == len(masks)
+    sent = sum(c["sent"][k] for k in here)
+    assert (sent - off == c["fixed"][d:].sum(axis=0, dtype=np.uint32)).all()
+
+
+def test_two_parabolas_rest_where_the_law_says():
+    c = played(STEM)
+    for a, steps in (((3, 0.5), 7), ((1, 1), 3), ((0.2, 6), 40)):
+        share = 1 - (1 - 0.1 * np.array(a)) ** steps
+        assert c["rest"](a, steps) == pytest.approx(share[1] / share.sum())
 
 
 def test_numbers_of_the_text_are_the_package_s():
