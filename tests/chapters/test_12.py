@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from played import answers_run, played
+from scipy.optimize import minimize_scalar
 from scipy.stats import false_discovery_control, ks_2samp
 
 from mlsyscore import operations as ops
@@ -64,3 +65,18 @@ def test_discoveries_are_scipy_s(seed):
     a, b = rng.normal(size=(300, 3)), rng.normal(0.2, 1, (300, 3))
     p = [ks_2samp(x, y, method="asymp").pvalue for x, y in zip(a.T, b.T, strict=True)]
     assert c["ks"](a, b) == pytest.approx(p, rel=0.2)
+
+
+def test_the_p_value_next_below_5_percent_is_the_exact_test_s_too():
+    """Two samples of 250 without ties whose largest gap is 31 rows, and 30."""
+    level, n = played(STEM)["level"], 250
+    for gap, below in ((31, True), (30, False)):
+        p = ks_2samp(np.arange(n), np.arange(n) + gap - 0.5, method="exact").pvalue
+        assert (p <= 0.05) == below
+        assert not below or p == pytest.approx(level, rel=0.01)
+
+
+def test_where_the_loss_grows_as_the_square_the_best_decay_has_cost_half():
+    C, a = 4.0, 0.003
+    best = minimize_scalar(lambda T: C / T + a * T**2 / 3, bounds=(1, 99)).x
+    assert a * best**3 / 3 == pytest.approx(C / 2, rel=1e-3)
