@@ -36,7 +36,8 @@ plt.style.use("mlsyscore.figures")
 #
 # 1. A layer of a language model multiplies matrices.  All else that it does (scaling,
 #    masks, softmax, norms, activations, additions) is 0.15 % of its operations.  What
-#    share of its time on an H100 does all that take, each operator run on its own?
+#    share of its time on an H100 does all that take, each operator run on its own?  (We
+#    answer this question and the next by a law, not by a measurement.)
 # 2. An activation function is written as a formula of eight elementwise operators, each
 #    run on its own over a large tensor.  One operator that evaluates the whole formula
 #    does the same arithmetic.  How many times as fast is it on an H100?
@@ -205,9 +206,9 @@ plt.show()
 
 # %% [markdown]
 # So by the law the layer works at 43 % of the peak (its MFU, chapter 5), although each
-# product reaches 80 % once it has its data.  The gap is bytes.  Most of them are those
-# of scales, masks and softmax, which do an operation or a few for each four bytes.  The
-# others are the products' own, which this law adds and chapter 2's would hide.
+# product reaches 80 % once it has its data.  The gap is bytes.  Half of them are those
+# of scale, mask and softmax, which do an operation or a few for each four bytes.  Two
+# fifths are the products' own, which this law adds and chapter 2's would hide.
 #
 # ### What the profiler sees
 #
@@ -289,12 +290,11 @@ for m in models:
     print(f"{row}; kinds are off by a factor of {off:.1f} in the mean")
 
 # %% [markdown]
-# Operations alone should miss four of the five kinds, and bytes alone the products.
-# The law is a first guess, too: single kinds may take several times what it says, and
-# bytes alone may come nearer to the share outside products.  The law
-# charges exponentials at the rate of products, and they are slower.  It knows nothing
-# of the work of finding memory for each result.  The profile does not tell which it
-# was.  So read the H100's 28 % as the law's, and not as a measurement.
+# Operations alone should miss four of the five kinds, and bytes alone the products;
+# elsewhere law and bytes are nearly alike.  The law is a first guess, too.  Single
+# kinds may take several times what it says: it charges exponentials at the rate of
+# products, and knows nothing of finding memory for each result.  So read the H100's 28
+# % as the law's, and not as a measurement.
 #
 # ## Fusion removes bytes
 #
@@ -313,8 +313,8 @@ for m in models:
 # Where launches are, it is the number of operators; where arithmetic is, nothing.
 #
 # The formula of GELU, $\frac12 x\,(1+\tanh(c\,(x+0.0447x^3)))$, has eight operators,
-# and we count one operation for each.  Two of them read two tensors, so ten are read
-# and eight are written.
+# and we count one operation for each.  Each reads one tensor and writes one, and two of
+# them read another: 18 in all.
 
 # %%
 size = 2048 * 16384
@@ -326,9 +326,10 @@ print(f"one operator {fused / us:8.0f} µs, at {O / (2 * X):.2f} operations a by
 print(f"by the law {apart / fused:.1f} times as fast.  You guessed {guess_fused:g}.")
 
 # %% [markdown]
-# That takes arithmetic to be as cheap as in products.  A tanh is not, so the gain is
-# smaller.  On your machine PyTorch's `gelu` is the one operator.  We take its time less
-# its bytes for the arithmetic, and predict the formula as that plus its own 18 tensors.
+# That takes arithmetic to be as cheap as in products.  A tanh is not, and by the law
+# that makes the gain smaller.  On your machine PyTorch's `gelu` is the one operator.
+# We take its time less its bytes for the arithmetic, and predict the formula as that
+# plus its own 18 tensors.
 
 # %%
 #| tags: [nbval-ignore-output]
@@ -359,8 +360,8 @@ print("rivals: bytes alone 9.0; same operations, same time 1.0")
 
 # %% [markdown]
 # Where more is gained than the law says, the eight operators paid for something that is
-# neither these bytes nor the arithmetic of the one.  Finding memory for each result is
-# a candidate; this test does not tell.
+# neither these bytes at $BW$ nor the arithmetic of the one.  Finding memory for each
+# result is a candidate; this test does not tell.
 #
 # ## Softmax in one pass, attention in tiles
 #
@@ -438,7 +439,7 @@ ax.axis("off")
 plt.show()
 
 # %% [markdown]
-# Only the coloured things are in the fast memory; pale ones wait in the large one.
+# Only what has a letter is in the fast memory; the rest is in the large one, or gone.
 # Keys and values, $2Sd$ numbers, pass by once for each of the $S/b$ blocks of queries.
 # The plain way writes the scores, reads them for the softmax, writes the weights and
 # reads them again, if scale and mask are fused already:
@@ -475,8 +476,8 @@ print("* by formula")
 # The counter adds up what the loop loads, so it tests the algebra and no memory.  Twice
 # the tokens hold no more in tiles, and four times as much in the plain way.
 #
-# Fusing neighbours in a list cannot find this, since each row of plain softmax ends
-# before the next product begins.  `torch.compile` knows it as a pattern, for some ways
+# Fusing neighbours in a list cannot find this, since no weight of a row is final
+# before its last score is read.  `torch.compile` knows it as a pattern, for some ways
 # to write attention.
 #
 # ### The opening's two programs
@@ -513,9 +514,10 @@ for name, T in (
 # %% [markdown]
 # Operations alone say that the plain program is the faster one.  With our count of
 # operations the sum comes nearest to the two times, while chapter 2's larger of both
-# comes nearer to their ratio.  This answers the opening: *26 of the slow program's 42
-# ms went on bytes, most of them scores that it had written itself.*  A third of its
-# time no row explains.
+# comes nearer to their ratio.  This answers the opening: *by the law at least 26 of the
+# slow program's 42 ms went on bytes.*  By our formula for the forward pass sixteen of
+# seventeen of them are scores, which it had written itself.  Of 30 % of its time no row
+# gives an account.
 #
 # PyTorch's `scaled_dot_product_attention` works in tiles.  The profiler sees the bytes
 # of its results, though not those that it reads.  The plain way takes the scores to or
@@ -549,27 +551,8 @@ print(f"saved {saved / ms:.2f} ms; six passes by BW {passes / bw / ms:.2f} ms")
 # %% [markdown]
 # Far less is written and held.  If the arithmetic took equally long in both, the time
 # saved would be that of the passes.  It need not be: the operator in tiles has products
-# and exponentials of its own, and to find memory for the scores takes time, too.
-#
-# Now mend the layer of the H100 by the law.  First attention becomes one operator.
-# Then the activation and the additions join the products before them.  The two
-# additions still read one tensor each.
-
-# %%
-n, w = 2048, 4096
-D = 2 * (2 * n * w + 2 * n**2 * w / 128)  # of all heads, with tiles of 128 rows
-attention = ("products", 4 * n**2 * w, D)
-mended = [*layer[:2], attention, *layer[7:]]
-products = [op for op in mended if op[0] in ("products", "norms")]
-products[-1] = ("products", products[-1][1], products[-1][2] + 2 * 2 * n * w)
-for name, ops in (("as listed", layer), ("tiled", mended), ("and fused", products)):
-    print(f"{name:10} {account(ops)}")
-
-# %% [markdown]
-# What then remains below 80 % is the products' own bytes, and launches.  Neither repair
-# made the largest operators faster, the last two products.  Yet the layer takes three
-# quarters of the time that it took, and all shares are new: *profile again after each
-# repair.*
+# and exponentials of its own, and to find memory for the scores takes time, too.  So
+# this shows the bytes written and held, and does not test the law of passes.
 #
 # ## Launches
 #
@@ -606,14 +589,14 @@ if on == "cuda":
 
 # %% [markdown]
 # On a CPU this $L$ is PyTorch's own work for each operator, for nothing is launched.
-# Where pieces take longer than the law says, walking through many of them costs time
+# Where pieces take longer than the law says, walking through many of them may cost time
 # that one operator, repeated, does not show.
 #
 # A **CUDA graph** records a list of launches once and starts it whole.  In NVIDIA's
 # test the 0.9 µs of an operator became 0.5 in a graph.
 #
-# How much time do launches take in a real program?  PyTorch's gpt-fast writes tokens
-# with a 7B Llama on an A100 of 80 GB, 25.5 a second as first written.  Under
+# How much of a real program's time is beyond its bytes?  PyTorch's gpt-fast writes
+# tokens with a 7B Llama on an A100 of 80 GB, 25.5 a second as first written.  Under
 # `torch.compile`, with operators fused and launched as a graph, it writes 107.0
 # ([blog](https://pytorch.org/blog/accelerating-generative-ai-2/)).
 
@@ -624,8 +607,9 @@ for name, rate in (("as written", 25.5), ("compiled", 107.0)):
     print(f"{name:10} {1 / rate / ms:4.1f} ms a token, {rest / ms:4.1f} beyond bytes")
 
 # %% [markdown]
-# Fusion and a graph took away 30 of 39 ms, and not one byte of the weights.  The blog
-# does not part the two, nor PyTorch's own work for each operator.
+# Compiling took away 30 of 39 ms, and not one byte of the weights.  With it came a
+# cache of a fixed size.  The blog does not part fusion, graph, cache and PyTorch's own
+# work for each operator; its chip was limited to 330 W.
 #
 # ## Fewer bits
 #
@@ -640,8 +624,9 @@ for name, rate in (("as written", 25.5), ("compiled", 107.0)):
 # with $\sigma$ the root mean square of the weights themselves.  One large weight makes
 # all others coarse.  So give each row, or *channel*, a scale of its own: two or four
 # bytes more for a row of thousands.  The rule for int8: *divide the largest weight
-# under a scale by the root mean square, and that by 440.*  For four bits 127 becomes 7,
-# and 440 becomes 24.
+# under a scale by the root mean square of the weights whose error you ask for, and that
+# by 440.*  It holds while the result is well below 1.  For four bits 127 becomes 7, and
+# 440 becomes 24.
 #
 # We make ten of 1,024 rows larger than the rest, and look at an ordinary row.
 
@@ -689,8 +674,8 @@ print(f"For 8 bits you guessed {guess_byte:g}.")
 # Writing one token reads all weights, and checking several tokens reads them once.  In
 # **speculative decoding** a small model drafts $k$ tokens, and the large one, the
 # *target*, checks them in one step.  Let each draft be accepted with the same
-# probability $a$, whatever happened before, the **acceptance rate**.  The round yields
-# its first $i$ drafts with probability $a^i$, and one token of the target's own:
+# probability $a$, whatever happened before, the **acceptance rate**.  The round keeps
+# its $i$-th draft with probability $a^i$, and adds one token of the target's own:
 #
 # $$ E = 1 + a + a^2 + \dots + a^k = \frac{1 - a^{k+1}}{1 - a}
 #    \le \frac{1}{1-a}. $$
@@ -790,7 +775,7 @@ print(f"7 drafts, each right with 0.62: {answer:.1f}.  You guessed {guess_round:
 # The law is inside the interval of the play, and both rivals are far outside.
 #
 # A drafted token costs a share $c$ of a target step, so a round takes $kc + 1$ steps
-# and gains $E/(kc+1)$.  In ten rounds that were timed with an 11B T5, measured gains
+# and gains $E/(kc+1)$.  In ten settings that were timed with an 11B T5, measured gains
 # are 0.72 to 1.29 times that (Leviathan et al., arXiv 2211.17192, table 4).
 #
 # Does guessing always help?  Checking $k+1$ tokens is nearly free as long as bytes are
@@ -876,16 +861,16 @@ O = 6 * count * tokens + 2 * 12 * tokens * batch.shape[1] * h
 each = {name: t for name, (t, *_) in profiled(train_step, memory=False).items()}
 names = ("mm", "bmm", "addmm", "baddbmm")
 part = sum(t for n, t in each.items() if n in names or "attention" in n)
-part /= sum(each.values())
 verdict = f"MFU {O / T / rate:.0%}" if T * rate > O else "disturbed: run it again"
 print(f"a step takes {T / ms:.0f} ms: {verdict}")
-print(f"products and attention take {part:.0%} of the profiled time")
-print(f"while they run they reach {O / T / rate / part:.0%} of the squares' rate")
+print(f"in the profile: products and attention {part / ms:.0f} ms,")
+print(f"    other operators {(sum(each.values()) - part) / ms:.0f} ms")
+print(f"at the squares' rate all operations would take {O / rate / ms:.0f} ms")
 
 # %% [markdown]
-# The MFU is the share of time that products take, times the rate that they reach.  So
-# the two say on which side the loss is: beside the products, or inside them.  If the
-# rate is 100 % or more, our squares were no peak, and the MFU is too high.
+# The last line over the first is the MFU.  What products take beyond the last line is
+# lost inside them, and what other operators take is lost beside them.  The operators'
+# times, added up, may miss the step's: what is left lies between them.
 #
 # A program is not a fleet.  **ML productivity goodput** (MPG) is the share of a fleet's
 # peak that becomes progress (Wongpanich et al., arXiv 2502.06982):
@@ -982,9 +967,6 @@ print(f"and ahead in {np.mean(np.array(gains) > 0):.0%} of the fates")
 #
 # The 4-bit weights of gpt-fast have further bytes, for their scales.
 #
-# The exact rule's chi-square was tried with 300 seeds and 10,000 texts each.  Its mean
-# is 62.5 ± 1.3, as it should be with 63 degrees of freedom.
-#
 # </details>
 #
 # ## Try it
@@ -1063,23 +1045,6 @@ print(f"and ahead in {np.mean(np.array(gains) > 0):.0%} of the fates")
 #     1 tokens read 2.0 of 8 experts
 #     4 tokens read 5.5 of 8 experts
 #    16 tokens read 7.9 of 8 experts
-#    ```
-#
-#    </details>
-#
-# 4. Products take 30 % of a step.  A chip of twice the arithmetic makes the step how
-#    many times as fast?
-#
-#    <details><summary>Answer</summary>
-#
-#    Only the products' share is halved.
-#
-#    ```python
-#    print(f"{1 / (0.7 + 0.3 / 2):.2f} times")
-#    ```
-#
-#    ```text
-#    1.18 times
 #    ```
 #
 #    </details>
