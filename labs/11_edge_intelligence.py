@@ -30,8 +30,8 @@ import torch
 from mlsyscore.checks import close, same
 from mlsyscore.harness import quantised
 from mlsyscore.harness.adapters import factors_of, near, shifted, table
-from mlsyscore.harness.admission import must_refuse, phone_like, seconds_of
-from mlsyscore.harness.masks import Fleet, Streams, summed, uneven, words
+from mlsyscore.harness.admission import must_refuse, phone_like
+from mlsyscore.harness.masks import Fleet, Streams, summed, words
 from mlsyscore.harness.phones import Dropped, Phones, accuracy, federated
 from mlsyscore.units import MB, Mbps, minute, watt
 
@@ -121,7 +121,7 @@ for case in range(40):
 # phone is refused.
 #
 # - `"memory"`: the task needs more than is free.
-# - `"battery"`: work and radio take more than leaves the `reserve` in the battery.
+# - `"battery"`: after work and radio less than `reserve` is left in the battery.
 # - `"heat"`: the ambient is as warm as the limit or warmer, and the limit is reached
 #   before the work is done.  Then it would never be done.
 # - `"deadline"`: all together takes longer than the deadline.  A phone that is refused
@@ -189,6 +189,8 @@ cases += [("other phones", other, job | {"deadline": 1000.0}, ["deadline"])]
 cases += [
     ("other phones", other | {"ambient": 40.0, "temperature": 30.0}, job, ["heat"])
 ]
+tepid = other | {"ambient": 39.9, "temperature": 30.0}
+cases += [("other phones", tepid, job, ["deadline"])]
 for name, phone, task_, want in cases:
     must_refuse(name, refusals, phone, task_, want, show=False)
 ### END HIDDEN TESTS
@@ -211,43 +213,48 @@ cases += [("at 2 W it never gets hot", cool | {"ambient": 28.0}, mild, [])]
 for name, phone, task_, want in cases:
     must_refuse(name, refusals, phone, task_, want)
 ### BEGIN HIDDEN TESTS
+# The answer is drawn first: when the limit is reached, and what time the work takes.
 rng = np.random.default_rng(17)
 seen = set()
-for _ in range(400):
-    ambient, limit = rng.uniform(-10, 46), rng.uniform(38, 45)
-    phone = phone_like(
-        memory=rng.uniform(1, 3),
-        battery=rng.uniform(1e4, 4e4),
-        reserve=rng.uniform(0, 2e4),
-        ambient=ambient,
-        temperature=limit if rng.random() < 0.1 else rng.uniform(-10, limit),
-        limit=limit,
-        R=rng.uniform(2, 9),
-        C=rng.uniform(50, 300),
-        down=rng.uniform(1e5, 1e7),
-        up=rng.uniform(1e4, 1e6),
-    )
-    task = {"memory": rng.uniform(1, 2), "work": rng.uniform(100, 2e4)}
-    task |= {"power": rng.uniform(1, 6), "radio": rng.uniform(0.5, 3)}
-    task |= {"down": rng.uniform(0, 1e8), "up": rng.uniform(0, 1e7), "deadline": 3600.0}
-    want, T = [], seconds_of(phone, task)
-    if task["memory"] > phone["memory"]:
-        want.append("memory")
-    radio = task["down"] / phone["down"] + task["up"] / phone["up"]
-    spare = phone["battery"] - phone["reserve"] - task["work"] - task["radio"] * radio
-    want += ["battery"] if spare < 0 else []
-    want += ["heat"] if T is None else ["deadline"] if T > 3600 else []
-    if abs(spare) > 1 and (T is None or abs(T - 3600) > 1):
-        must_refuse("other phones", refusals, phone, task, want, show=False)
-        seen.add(tuple(want))
-assert len(seen) >= 10, seen
+for case in range(160):
+    R, C, P = rng.uniform(2, 9), rng.uniform(50, 300), rng.uniform(1, 6)
+    ambient = rng.uniform(-10, 40)
+    end, start = ambient + R * P, ambient + rng.uniform(-30, 0.95 * R * P)
+    full, train = rng.uniform(0, 2, 2) * R * C
+    limit = end - (end - start) * math.exp(-full / (R * C))
+    if case % 9 == 0:  # hot from the start
+        full, limit = 0.0, start
+    if case % 5 == 0:  # never so hot, even where it begins there
+        start = end + rng.uniform(-9, 9)
+        full, limit = math.inf, max(end, start) + (case % 2) * rng.uniform(0, 9)
+    hold, heat = (limit - ambient) / R, full < train and limit <= ambient
+    slow = train > full and not heat
+    work = P * full + hold * (train - full) if slow else P * train
+    down, up, rate = rng.uniform(5, 200), rng.uniform(5, 200), rng.uniform(1e5, 1e6)
+    radio = rng.uniform(0.5, 3)
+    spare, early = rng.uniform(-1, 1) * 40 * radio, rng.uniform(-1, 1) * 40
+    if heat:
+        early = rng.uniform(-1.2, 1) * (down + up + train)
+    free, reserve = rng.uniform(0.5, 2), rng.uniform(0, 2e4)
+    phone = {"memory": free, "reserve": reserve, "temperature": start}
+    phone |= {"battery": reserve + work + radio * (down + up) + spare, "R": R, "C": C}
+    phone |= {"ambient": ambient, "limit": limit, "down": rate, "up": rate / 7}
+    task_ = {"memory": 1.0, "work": work, "power": P, "radio": radio}
+    task_ |= {"down": down * rate, "up": up * rate / 7}
+    task_["deadline"] = down + up + train + early
+    want = ["memory"] * (free < 1) + ["battery"] * (spare < 0)
+    want += ["heat"] if heat else ["deadline"] * (early < 0)
+    if min(abs(spare), abs(early), abs(train - full)) > 0.5:
+        must_refuse("other phones", refusals, phone, task_, want, show=False)
+        seen.add((*want, slow))
+assert len(seen) >= 16, seen
 ### END HIDDEN TESTS
 
 # %% explore
 # @title Guess first: how warm may it be before 20 minutes of work take 40?
-# The same phone and task; seconds_of is the checks' own way to the time.
-task = {"work": 5400.0, "power": 4.5, "down": 0.0, "up": 0.0, "memory": 0.0}
-task |= {"radio": 0.0}
+# The same work and power; transfers take no time.
+job = {"work": 5400.0, "power": 4.5, "down": 0.0, "up": 0.0, "memory": 0.0}
+job |= {"radio": 0.0}
 outside = np.linspace(0, 42, 85)
 inside = []
 for ambient in outside:
@@ -255,8 +262,8 @@ for ambient in outside:
     low, high = 0.0, 1e6
     for _ in range(40):
         middle = (low + high) / 2
-        words_ = refusals(phone, task | {"deadline": middle})
-        low, high = (middle, high) if "deadline" in words_ else (low, middle)
+        why = refusals(phone, job | {"deadline": middle})
+        low, high = (middle, high) if "deadline" in why else (low, middle)
     inside.append(high / minute)
 _, ax = plt.subplots(figsize=(6, 3))
 ax.semilogy(outside, inside, "C3")
@@ -279,7 +286,7 @@ plt.show()
 # `federate` asks every phone once in each round.  All get the same weights, those that
 # the last round ended with.  Who drops out is left out of that round's mean, and is
 # asked again in the next round.  A weight takes 4 bytes, down to a phone and up to the
-# server alike.  Count all that were sent.
+# server alike.  Count all that were sent.  Five digits of a weight are enough.
 
 
 # %% answer="fedavg"
@@ -326,14 +333,15 @@ cases += [("nobody answers", [], w), ("no pictures", [([[1.0, 2.0]], 0)], w)]
 cases += [("0 and 2", [([[1.0, 2.0]], 0), ([[3.0, 4.0]], 2)], [[3.0, 4.0]])]
 for name, answers, want in cases:
     answers = [(np.array(v), n) for v, n in answers]
-    same(name, average(answers, w), want)
+    same(name, average(answers, w), want, rel=1e-5)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
 for shape in [(3,), (2, 5), (65, 10), (2, 3, 4)]:
     for K in (1, 2, 9):
         answers = [(rng.normal(size=shape), int(n)) for n in rng.integers(1, 900, K)]
-        each = np.concatenate([np.repeat(v[None], n, 0) for v, n in answers])
-        same("other answers", average(answers, np.zeros(shape)), each.mean(axis=0))
+        answers[-1] = (answers[-1][0] * (K < 9), answers[-1][1])  # weights of zeros
+        want = sum(n * v for v, n in answers) / sum(n for _, n in answers)
+        same("other answers", average(answers, np.ones(shape)), want, rel=1e-5)
 ### END HIDDEN TESTS
 
 # %% check="fedavg-rounds" points=3 hidden="other phones, other drop-outs"
@@ -356,7 +364,7 @@ federated("a phone without pictures", federate, some, 4)
 # rightly.  Where each has a few digits, thirty rounds must name 90 %.
 seeds = [11]
 ### BEGIN HIDDEN TESTS
-seeds += [17]
+seeds = [17]
 ### END HIDDEN TESTS
 for seed in seeds:
     for skew, rounds, least in ((False, 10, 0.92), (True, 30, 0.90)):
@@ -388,10 +396,11 @@ plt.show()
 #    A: r \times d_\text{in}, \quad B: d_\text{out} \times r. $$
 #
 # - Before the first step the layer gives exactly what the frozen layer gives.  Yet a
-#   step must be able to change that, so not both factors may be zero.
+#   step must be able to change that, so not both factors may be zero.  The same seed
+#   draws the same factors, another seed others.
 # - `step` takes one step of gradient descent on A and B.  `g` holds the gradient of the
 #   loss in each output, row by row; rows add up.  Both gradients are taken before
-#   either factor changes.
+#   either factor changes.  `forward` need not have seen the same `x`.
 # - `merged` gives the one matrix that does the work of all three.  It changes nothing.
 #
 # Arrays are float64; five digits are enough.  Arrays, tensors or lists will do.
@@ -458,12 +467,24 @@ for d_in, d_out, r, alpha in plan:
     assert count == r * (d_in + d_out), f"{name}: {count} numbers are trained"
     text = f"{name}: both factors are zero, and no step would move them"
     assert A.any() or B.any(), text
+    assert not (B @ A).any(), f"{name}: B A is near 0 at first; it is to be 0"
+    twin, other = LoRA(W, b, r, alpha, 5), LoRA(W + 1, b + 1, r, alpha, 6)
+    pairs = [factors_of(name, one, r, d_in, d_out) for one in (layer, twin, other)]
+    drawn = [np.concatenate([m.ravel() for m in pair]) for pair in pairs]
+    text = f"{name}: the factors changed when another layer was made"
+    assert (drawn[0] == np.concatenate([A.ravel(), B.ravel()])).all(), text
+    again = table(f"{name}: outputs", layer.forward(x), (60, d_out))
+    near(f"{name}: outputs beside another layer", again, first, "Each has its own W.")
+    assert (drawn[1] == drawn[0]).all(), f"{name}: one seed draws two pairs of factors"
+    text = f"{name}: the seeds 5 and 6 draw the same factors"
+    assert r * d_in == 1 or (drawn[2] != drawn[0]).any(), text
     text = f"{name}: W or b was written to"
     assert (keep[0] == W).all(), text
     assert (b == keep[1]).all(), text
 
 # %% check="lora-step" points=3 hidden="other sizes, more steps, another alpha"
-# Five steps, each compared with what the factors before it must become.
+# Five steps, each compared with what the factors before it must become.  Each has
+# other rows, some that forward has not seen, and another rate.
 rng = np.random.default_rng(11)
 plan = [(6, 4, 2, 8.0)]
 ### BEGIN HIDDEN TESTS
@@ -473,17 +494,19 @@ plan += [(1, 9, 1, 1.0), (33, 7, 5, 15.0), (5, 8, 4, 0.5)]
 for d_in, d_out, r, alpha in plan:
     W, b, x, y = shifted(rng, r, d_in, d_out)
     layer, s, name = LoRA(W, b, r, alpha, 5), alpha / r, f"{d_in} to {d_out}, rank {r}"
-    for turn in range(5):
+    for turn, count in enumerate([60, 120, 30, 1, 7]):
         A, B = factors_of(name, layer, r, d_in, d_out)
         out = table(f"{name}: outputs", layer.forward(x), (60, d_out))
         want = x @ (W + s * B @ A).T + b
         near(f"{name}: outputs", out, want, "Of W, b, A, B and alpha / r?")
-        g = (want - y) / 60
-        layer.step(x, g, 0.05)
+        rate, rows = 0.06 - 0.01 * turn, np.concatenate([x, -x])[::-1][:count]
+        g = (rows @ (W + s * B @ A).T + b) / 60
+        layer.step(rows, g, rate)
         A1, B1 = factors_of(name, layer, r, d_in, d_out)
-        near(f"{name}: B after step {turn}", B1, B - 0.05 * s * g.T @ x @ A.T, "")
+        hint = "rate times its gradient, of these rows, is taken off"
+        near(f"{name}: B after step {turn}", B1, B - rate * s * g.T @ rows @ A.T, hint)
         hint = "Its gradient holds the B from before the step."
-        near(f"{name}: A after step {turn}", A1, A - 0.05 * s * B.T @ g.T @ x, hint)
+        near(f"{name}: A after step {turn}", A1, A - rate * s * B.T @ g.T @ rows, hint)
 
 # %% check="lora-merged" points=2 hidden="other sizes; merged twice, and trained on"
 rng = np.random.default_rng(11)
@@ -583,51 +606,60 @@ def unmask(messages, own, pairs, expand):
 
 
 # %% check="masks-sum" points=2 hidden="other phones, nobody drops out"
-plan = [([0, 1, 2], 5, 2**8), ([7, 40, 3, 12], 9, 2**32)]
+# After the phones have sent them, further words are added to some messages: the sum
+# must follow.
+plan, seed = [([0, 1, 2], 5, 2**8), ([7, 40, 3, 12], 9, 2**32)], 17
 ### BEGIN HIDDEN TESTS
 plan += [([5], 4, 2**32), ([2, 1], 1, 2**32), (list(range(90, 60, -3)), 33, 2**32)]
 plan += [([3, 4], 0, 2**32)]
+seed = 1741
 ### END HIDDEN TESTS
 for ids, n, most in plan:
-    summed(f"phones {ids}", masked, unmask, Fleet(ids, n, 17, most), [])
+    summed(f"phones {ids}", masked, unmask, Fleet(ids, n, seed, most), [])
 
 # %% check="masks-hide" points=2 hidden="other phones: each seed counts in each message"
-# The messages of zeros and of small words look random: their bytes are as even as a
-# die's.  (A fair message fails once in a hundred million.)  And each seed matters: with
-# another one in its place, the message is another.
-plan = [[4, 9, 2]]
+# With another seed in a seed's place a message must change by the words of the two.
+# That says who adds, and what the message must be.
+plan, n = [[4, 9, 2]], 12
 ### BEGIN HIDDEN TESTS
 plan += [[8, 3], [1], [6, 5, 4, 3, 2]]
 ### END HIDDEN TESTS
 for ids in plan:
-    fleet, n = Fleet(ids, 4000, 23, 2**8), 4000
+    fleet, stream, adds = Fleet(ids, n, 23), Streams(), {}
     for i in ids:
-        name = f"the message of {i} among phones {ids}"
-        args = i, fleet.own[i], fleet.seeds(i), Streams()
-        plain = words(name, masked(fleet.x[i].copy(), *args), n)
-        zeros = words(name, masked(np.zeros(n, np.uint32), *args), n)
-        odd = max(uneven(plain), uneven(zeros))
-        text = f"{name}: its bytes are uneven, by {odd:.0f} standard deviations"
-        assert odd < 6, text
-        others = [(i, fleet.own[i] + 1, fleet.seeds(i), Streams())]
-        for j in fleet.seeds(i):
-            changed = fleet.seeds(i) | {j: fleet.seeds(i)[j] + 1}
-            others.append((i, fleet.own[i], changed, Streams()))
-        for other in others:
-            changed = words(name, masked(fleet.x[i].copy(), *other), n)
-            text = f"{name}: a seed was changed, and the message is the same"
-            assert (changed != plain).mean() > 0.9, text
+        name, own, pairs = f"phone {i} of {ids}", fleet.own[i], fleet.seeds(i)
+        cases = [(own, pairs), (own + 1, pairs)]
+        cases += [(own, pairs | {j: pairs[j] + 1}) for j in pairs]
+        sent, *others = [
+            words(name, masked(fleet.x[i].copy(), i, one, two, Streams()), n)
+            for one, two in cases
+        ]
+        want = fleet.x[i].copy()
+        for j, other in zip([i, *pairs], others, strict=True):
+            seed = pairs.get(j, own)
+            mask, moved = stream(seed, n), stream(seed + 1, n) - stream(seed, n)
+            adds[i, j] = bool((other == sent + moved).all())
+            if j == i:
+                assert adds[i, j], f"{name}: the words of its own seed are not added"
+            text = f"{name}: words shared with {j} are neither added nor subtracted"
+            assert adds[i, j] or (other == sent - moved).all(), text
+            want = want + mask if adds[i, j] else want - mask
+            text = f"{name} and phone {j}: one of the two adds, the other subtracts"
+            assert j == i or adds[i, j] != adds.get((j, i)), text
+        text = f"{name}: the message is not x with all these words"
+        assert (sent == want).all(), text
 
 # %% check="masks-dropped" points=3 hidden="other phones drop out, one or most of them"
 # Some drop out.  The sum is that of the others, and no seed too many is expanded.
-plan = [([0, 1, 2, 3], [1]), ([9, 4, 11, 2, 30], [11, 2])]
+plan, seed = [([0, 1, 2, 3], [1]), ([9, 4, 11, 2, 30], [11, 2])], 29
 ### BEGIN HIDDEN TESTS
 plan += [([9, 4, 11, 2, 30], [4, 9, 30, 11]), ([8, 1], [8]), ([8, 1], [1])]
 plan += [(list(range(50, 30, -2)), [50, 32, 40]), ([3, 6, 5], [])]
+seed = 2903
 ### END HIDDEN TESTS
 for ids, gone in plan:
     name, K, d = f"of {ids} drop out {gone}", len(ids), len(gone)
-    used = summed(name, masked, unmask, Fleet(ids, 21, 29), gone)
+    used = summed(name, masked, unmask, Fleet(ids, 21, seed), gone)
     most = (K - d) * (1 + d)
     assert used <= most, f"{name}: {used} seeds are expanded; {most} will do"
 
@@ -658,8 +690,8 @@ plt.show()
 #   output, has a scale of its own, from all of its weights.  The inputs have one scale,
 #   from `inputs` and `share`.  `b` stays.
 # - `linear` gives the layer's outputs for inputs `x`.  It brings `x` to int8 too, by
-#   the layer's own scale, and multiplies whole numbers.  Their sums do not fit into
-#   eight bits.
+#   the layer's own scale: the outputs are those of the whole numbers.  Sums of their
+#   products do not fit into eight bits.
 #
 # Where a scale would be 0, it is 1.  A number half-way between two may go either way.
 
@@ -718,13 +750,14 @@ rng = np.random.default_rng(11)
 plan = [(5, 3, 1.0)]
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(17)
-plan += [(300, 4, 0.99), (1, 1, 1.0), (40, 9, 0.9)]
+plan += [(300, 4, 0.99), (1, 1, 1.0), (40, 9, 0.9), (5, 2, 0.5)]
 ### END HIDDEN TESTS
 for d_in, d_out, share in plan:
     name, b = f"{d_in} inputs, {d_out} outputs", rng.normal(size=d_out)
     W = rng.normal(size=(d_in, d_out)) * np.logspace(-3, 1, d_out)
     W[:, -1] *= d_out < 4  # a column of zeros
     inputs, x = rng.normal(size=(30, d_in)), 3 * rng.normal(size=(8, d_in))
+    inputs *= d_out != 2  # and inputs of zeros
     layer = pack(W.copy(), b.copy(), inputs, share)
     q, scale, at = quantised.packed(name, layer, (W, b))
     top = np.abs(W).max(axis=0)
@@ -735,7 +768,8 @@ for d_in, d_out, share in plan:
     text = f"{name}: a weight is {off.max():.2f} scales off; half a one is the most"
     assert off.max() < 0.501, text
     sizes = np.sort(np.abs(inputs).ravel())
-    close(f"{name}: x", at, sizes[math.ceil(share * inputs.size - 1e-9) - 1] / 127)
+    most = sizes[math.ceil(share * inputs.size - 1e-9) - 1]
+    close(f"{name}: x", at, most / 127 if most else 1.0)
     code = np.clip(np.rint(x / at), -127, 127)
     got = table(f"{name}: outputs", linear(layer, x.copy()), (8, d_out))
     near(f"{name}: outputs", got, (code @ q) * at * scale + b, "In whole numbers?")
@@ -746,7 +780,7 @@ for d_in, d_out, share in plan:
 # must stay within a point of that in floats.
 seeds = [11]
 ### BEGIN HIDDEN TESTS
-seeds += [17, 23]
+seeds = [17, 23]
 ### END HIDDEN TESTS
 for seed in seeds:
     net, layers = quantised.network(seed), []

@@ -206,6 +206,35 @@ def refusals(phone, task):
         "work that draws less takes less of the battery": but(
             ADMIT, ('energy = task["work"]', 'energy = 0.9 * task["work"]')
         ),
+        "the upload takes no energy": but(
+            ADMIT,
+            (
+                'task["radio"] * transfer',
+                'task["radio"] * task["down"] / phone["down"]',
+            ),
+        ),
+        "cools while it downloads": but(
+            ADMIT,
+            (
+                "    end, limit",
+                '    cold = math.exp(-task["down"] / phone["down"] / (R * C))\n'
+                '    T = phone["ambient"]\n'
+                '    T += (phone["temperature"] - T) * cold\n    end, limit',
+            ),
+            ('(end - phone["temperature"])', "(end - T)"),
+        ),
+        "heat, and a deadline that the transfers miss": but(
+            ADMIT,
+            (
+                'return why | {"heat"}',
+                "return why | (\n"
+                '                {"heat", "deadline"} if transfer > task["deadline"]\n'
+                '                else {"heat"}\n            )',
+            ),
+        ),
+        "nearly too warm is too warm": but(
+            ADMIT, ("if hold <= 0:", 'if phone["ambient"] > limit - 0.5:')
+        ),
     },
     "fedavg": {
         "the mean over phones": but(MEAN, ("n / total * v", "v / len(answers)"))
@@ -277,6 +306,14 @@ def refusals(phone, task):
             ),
         ),
         "one round too few": MEAN + but(ROUNDS, ("range(rounds)", "range(rounds - 1)")),
+        "an answer of zeros is none": but(
+            MEAN,
+            (
+                "    total =",
+                "    answers = [(v, n) for v, n in answers if v.any()]\n    total =",
+            ),
+        )
+        + ROUNDS,
     },
     "lora": {
         "both factors are zero": but(
@@ -347,6 +384,44 @@ def refusals(phone, task):
             ("        return self.W + self.scale", "        self.W += self.scale"),
             ("* self.B @ self.A\n", "* self.B @ self.A\n        return self.W\n"),
         ),
+        "draws without the seed": but(LORA, ("default_rng(seed)", "default_rng()")),
+        "all ones": but(
+            LORA,
+            (
+                "rng.normal(size=(r, W.shape[1])) / np.sqrt(W.shape[1])",
+                "np.ones((r, W.shape[1]))",
+            ),
+        ),
+        "nearly zero": but(
+            LORA,
+            (
+                "np.zeros((W.shape[0], r))",
+                "1e-7 * rng.normal(size=(W.shape[0], r))",
+            ),
+        ),
+        "steps with what forward saw": but(
+            LORA,
+            (
+                "        return x @ self.W",
+                "        self.x = x\n        return x @ self.W",
+            ),
+            ("        dB =", "        x = self.x[: len(g)]\n        dB ="),
+        ),
+        "keeps x A from forward": but(
+            LORA,
+            (
+                "        return x @ self.W",
+                "        self.h = x @ self.A.T\n        return x @ self.W",
+            ),
+            ("g.T @ (x @ self.A.T)", "g.T @ np.resize(self.h, (len(g), len(self.A)))"),
+        ),
+        "always the same rate": but(
+            LORA, ("        dB =", "        rate = 0.05\n        dB =")
+        ),
+        "all layers share their factors": LORA.replace("self.A", "LoRA.A").replace(
+            "self.B", "LoRA.B"
+        ),
+        "all layers share the frozen matrix": LORA.replace("self.W", "LoRA.W"),
     },
     "masks": {
         "sends its words as they are": """
@@ -432,6 +507,20 @@ def unmask(messages, own, pairs, expand):
         ),
         "the mean, not the sum": MASKED
         + but(UNMASK, ("    return total", "    return total // len(messages)")),
+        "takes its own mask off": but(MASKED, ("x + expand(own", "x - expand(own"))
+        + but(UNMASK, ("total - expand(seed, n)", "total + expand(seed, n)")),
+        "one word of mask for a pair": but(
+            MASKED, ("mask = expand(seed, len(x))", "mask = expand(seed, 1)")
+        )
+        + but(UNMASK, ("mask = expand(seed, n)", "mask = expand(seed, 1)")),
+        "masks of pairs twice": but(
+            MASKED, ("mask = expand(seed, len(x))", "mask = 2 * expand(seed, len(x))")
+        )
+        + but(UNMASK, ("mask = expand(seed, n)", "mask = 2 * expand(seed, n)")),
+        "masks of pairs without their upper bits": but(
+            MASKED, ("mask = expand(seed, len(x))", "mask = expand(seed, len(x)) >> 8")
+        )
+        + but(UNMASK, ("mask = expand(seed, n)", "mask = expand(seed, n) >> 8")),
     },
     "int8": {
         "one scale for the whole matrix": SCALE
@@ -509,6 +598,15 @@ def calibrate(samples, share):
         + LINEAR,
         "weights in int32": SCALE
         + but(PACK, (".astype(np.int8)", ".astype(np.int32)"))
+        + LINEAR,
+        "inputs of zeros have the scale 0": SCALE
+        + but(
+            PACK,
+            (
+                "calibrate(inputs, share)",
+                "np.quantile(abs(inputs), share, method='inverted_cdf') / 127",
+            ),
+        )
         + LINEAR,
         "the share of samples that are cut off": but(
             SCALE, ("share * len(sizes)", "(1 - share) * len(sizes)")
@@ -602,6 +700,26 @@ def refusals(phone, task):
         words.append("deadline")
     return tuple(words)
 """,
+        "work that is done by the deadline": """
+def refusals(phone, task):
+    wait = task["down"] / phone["down"] + task["up"] / phone["up"]
+    left = task["deadline"] - wait
+    P, work, limit = task["power"], task["work"], phone["limit"]
+    above, until = phone["ambient"] + phone["R"] * P - limit, np.inf
+    if above > 0:
+        until = np.log1p((limit - phone["temperature"]) / above)
+        until = phone["R"] * phone["C"] * until
+    out = ["memory"] * bool(phone["memory"] - task["memory"] < 0)
+    rest = phone["battery"] - phone["reserve"] - work
+    out += ["battery"] * bool(rest - task["radio"] * wait < 0)
+    hot = P * until < work
+    if hot and phone["ambient"] >= limit:
+        return out + ["heat"]
+    done = P * left
+    if hot and left > until:
+        done = P * until + (limit - phone["ambient"]) / phone["R"] * (left - until)
+    return np.array(out + ["deadline"] * bool(done < work), dtype="<U8").tolist()
+""",
     },
     "fedavg": {
         "np.average, and a comprehension": """
@@ -650,6 +768,10 @@ def federate(phones, w, rounds):
     w, more = federate(phones, average(answers, w), rounds - 1)
     return w, sent + more
 """,
+        "single precision": but(
+            MEAN, ("n / total * v", "np.float32(n / total) * np.float32(v)")
+        )
+        + but(ROUNDS, ("    sent = 0", "    sent, w = 0, w.astype(np.float32)")),
     },
     "lora": {
         "torch, and its own gradients": """
@@ -727,6 +849,23 @@ class LoRA:
     def merged(self):
         return self.W + self.s * self.B @ self.A
 """,
+        "orthogonal rows, from Python's random": """
+import random
+class LoRA:
+    def __init__(self, W, b, r, alpha, seed):
+        rnd = random.Random(seed)
+        self.W, self.b, self.k = W, b, (alpha, r)
+        m = np.array([[rnd.gauss(0, 1) for _ in range(r)] for _ in range(W.shape[1])])
+        A = np.linalg.qr(m)[0].T if r <= W.shape[1] else m.T
+        self.AB = [A, np.zeros((W.shape[0], r))]
+    def forward(self, x): return x @ self.merged().T + self.b
+    def step(self, x, g, rate):
+        A, B = self.AB
+        G = rate * self.k[0] / self.k[1] * (g.T @ x)
+        self.AB = [A - B.T @ G, B - G @ A.T]
+    def factors(self): return tuple(self.AB)
+    def merged(self): return self.W + self.AB[1] @ self.AB[0] * self.k[0] / self.k[1]
+""",
     },
     "masks": {
         "Python's whole numbers, the larger adds": """
@@ -771,6 +910,10 @@ def unmask(messages, own, pairs, expand):
         left = left - np.sign(j - i) * expand(pairs[i, j], size).astype(np.int64)
     return left % 2**32
 """,
+        "signs by parity": but(
+            MASKED, ("me < other", "(me + other + (me < other)) % 2")
+        )
+        + but(UNMASK, ("here < gone", "(here + gone + (here < gone)) % 2")),
     },
     "int8": {
         "torch": """
@@ -821,6 +964,15 @@ def linear(layer, x):
     rows = [whole @ c * s for c, s in zip(columns, layer["scale"])]
     return np.transpose(rows) * layer["x"] + np.asarray(layer["b"])
 """,
+        "counts those within, for one sample after another": """
+def calibrate(samples, share):
+    sizes = np.abs(np.ravel(samples))
+    for top in np.sort(sizes):
+        if np.mean(sizes <= top) >= share:
+            return top / 127 if top > 0 else 1.0
+"""
+        + PACK
+        + LINEAR,
     },
 }
 
@@ -888,9 +1040,9 @@ def unmask(messages, own, pairs, expand):
 import mlsyscore.harness.masks as world
 
 world.Streams.__call__ = lambda self, seed, n: np.zeros(n, np.uint32)
-world.uneven = lambda message: 0.0
+world.words = lambda name, answer, n: np.zeros(n, np.uint32)
 try:
-    uneven = world.uneven
+    words = world.words
 except Exception:
     pass
 
@@ -901,6 +1053,16 @@ def masked(x, me, own, pairs, expand):
 
 def unmask(messages, own, pairs, expand):
     return sum(messages.values())
+""",
+        "remembers what each phone holds": """
+SEEN = {}
+
+def masked(x, me, own, pairs, expand):
+    SEEN[me] = x.copy()
+    return x + sum(expand(seed, len(x)) for seed in (own, *pairs.values()))
+
+def unmask(messages, own, pairs, expand):
+    return sum(SEEN[i] for i in messages)
 """,
     },
 }

@@ -45,27 +45,3 @@ def must_refuse(
     got = sorted(set(found), key=WORDS.index)
     text = f"{name}: you have {got}"
     assert set(got) == set(want), text + (f"; {list(want)} is expected" if show else "")
-
-
-def seconds_of(phone: Mapping[str, float], task: Mapping[str, float]) -> float | None:
-    """Return the seconds of transfers and training, None if it is never done.
-
-    Found by halving, from the temperature as time goes on: no logarithm.
-    """
-    power, end = task["power"], phone["ambient"] + phone["R"] * task["power"]
-    far = end - phone["temperature"]
-
-    def below(t: float) -> bool:
-        return end - far * 2.718281828459045 ** (-t / tau) < phone["limit"]
-
-    tau, train = phone["R"] * phone["C"], task["work"] / power
-    low, high = 0.0, train
-    if end > phone["limit"] and not below(train):
-        for _ in range(200):
-            middle = (low + high) / 2
-            low, high = (middle, high) if below(middle) else (low, middle)
-        hold = (phone["limit"] - phone["ambient"]) / phone["R"]
-        if hold <= 0:
-            return None
-        train = low + (task["work"] - power * low) / hold
-    return train + task["down"] / phone["down"] + task["up"] / phone["up"]

@@ -63,6 +63,7 @@ class Fleet:
             for j in ids
             if i < j
         }
+        self._late = {i: rng.integers(0, most, n, dtype=np.uint32) for i in ids}
 
     def seeds(self, i: int) -> dict[int, int]:
         """Return the seed that phone i shares with each other phone."""
@@ -90,7 +91,8 @@ def summed(
     """Return how many seeds unmask expands for the sum of the phones that stay.
 
     AssertionError unless each message expands all of its phone's seeds and is not the
-    plain words, and unless the sum is exact.
+    plain words, and unless the sum is exact.  Every second message gets further words
+    on its way, so that a sum of what an answer remembers is another.
     """
     said, stay = {}, [i for i in fleet.ids if i not in gone]
     for i in stay:
@@ -103,19 +105,10 @@ def summed(
         text = f"{name}: phone {i} sends its words as they are"
         assert x.size < 4 or (said[i] != x).any(), text
     want, expand = fleet.total(stay), Streams()
+    for i in stay[::2]:
+        said[i], want = said[i] + fleet._late[i], want + fleet._late[i]
     own, pairs_gone = {i: fleet.own[i] for i in stay}, fleet.between(stay, gone)
     answer = unmask(dict(said), own, pairs_gone, expand)
     wrong = int((words(f"{name}: the sum", answer, want.size) != want).sum())
     assert not wrong, f"{name}: {wrong} of {want.size} words of the sum are wrong"
     return len(expand._seeds)
-
-
-def uneven(message: Words) -> float:
-    """Return by how many standard deviations bytes are more uneven than at random.
-
-    The chi-square of the counts of 256 values over all four bytes of the words.  Of
-    even bytes it exceeds 6 once in a hundred million times.
-    """
-    count = np.bincount(np.asarray(message, "<u4").view(np.uint8), minlength=256)
-    fair = count.sum() / 256
-    return float((((count - fair) ** 2).sum() / fair - 255) / np.sqrt(2 * 255))
