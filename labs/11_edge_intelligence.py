@@ -413,9 +413,9 @@ class LoRA:
     def __init__(self, W, b, r, alpha, seed):
         """Take W, array (d_out, d_in); b, array (d_out,); a rank; a seed to draw by."""
         ### BEGIN SOLUTION
-        rng = np.random.default_rng(seed)
+        draws = np.random.default_rng(seed)
         self.W, self.b, self.scale = np.array(W), np.array(b), alpha / r
-        self.A = rng.normal(size=(r, W.shape[1])) / np.sqrt(W.shape[1])
+        self.A = draws.normal(size=(r, W.shape[1])) / np.sqrt(W.shape[1])
         self.B = np.zeros((W.shape[0], r))
         ### END SOLUTION
 
