@@ -163,6 +163,9 @@ for runs, queue, want, why in cases:
     text = f"5 free, running {runs}, waiting {queue}: you admit {got:g}; {want} is"
     assert got == want, f"{text} expected: {why}"
 ### BEGIN HIDDEN TESTS
+for free, want in [(3, 0), (4, 1), (9, 2)]:
+    got = number("nobody runs", admitted(free, [], [(30, 30), (1, 1)], 16))
+    assert got == want, "nobody runs: what is free is all that counts"
 rng = np.random.default_rng(11)
 for _ in range(60):
     block = int(rng.choice([1, 3, 16, 100]))
@@ -208,6 +211,7 @@ plt.show()
 # - Where no block is free for what is asked, `MemoryError` is raised, and the books are
 #   as they were.
 # - A sequence that is not, or is freed, is a `KeyError` for each method.
+# - Pagers know nothing of each other.
 
 
 # %% answer="pager"
@@ -291,7 +295,7 @@ class Pager:
         ### END SOLUTION
 
 
-# %% check="pager-alone" points=2 hidden="other sizes, without forks"
+# %% check="pager-alone" points=2 hidden="other sizes and ids; two pagers at a time"
 # Two sequences share nothing: they grow, they end, and their blocks are used again.
 for label, blocks, size in [("4 blocks of 3 tokens", 4, 3), ("5 blocks of 1", 5, 1)]:
     books = Ledger(label, Pager, blocks, size)
@@ -318,6 +322,19 @@ for blocks, size in [(1, 1), (1, 7), (9, 16), (7, 5)]:
             key = books.alloc(int(rng.integers(1, 2 * size + 2)))
             while key is not None and rng.random() < 0.8:
                 books.append(key)
+    if -1 not in books.tokens:
+        books.unknown(-1)
+pair = [Ledger("one of two pagers", Pager, 6, 3), Ledger("the other", Pager, 4, 2)]
+for n in (2, 3):
+    for books in pair:
+        assert books.append(books.alloc(n))
+    for books in pair:
+        books.check()
+for books, other in (pair, pair[::-1]):
+    for key in set(other.tokens) - set(books.tokens):
+        books.unknown(key)
+    books.free(next(iter(books.tokens)))
+    other.check()
 ### END HIDDEN TESTS
 
 # %% check="pager-shares" points=3 hidden="other forks"
@@ -360,6 +377,13 @@ while books.append(first):
     pass
 books.free(first)
 assert books.alloc(45) is not None
+books = Ledger("full blocks, no room for one more", Pager, 3, 3)
+first, other = books.alloc(6), books.alloc(1)
+for key in (first, books.fork(first)):
+    assert not books.append(key)
+books.free(other)
+for _ in range(3):
+    assert books.append(first)
 ### END HIDDEN TESTS
 
 # %% check="pager-random" points=4 hidden="longer streams, other sizes"
@@ -445,16 +469,7 @@ cases = [
     (100, 90, [(7, 0)], [(4, 30, 90), (5, 60, 90)], {7: 1, 4: 30}),
     (100, 80, [(7, 0)], [(4, 30, 90), (5, 60, 61)], {7: 1}),
     (50, 999, [(1, 300), (2, 20), (3, 0)], [(4, 30, 90)], {3: 1, 1: 49}),
-    (
-        2,
-        999,
-        [
-            (1, 0),
-            (2, 0),
-        ],
-        [(4, 30, 90)],
-        {1: 1, 2: 1},
-    ),
+    (2, 999, [(1, 0), (2, 0)], [(4, 30, 90)], {1: 1, 2: 1}),
     (40, 999, [], [(8, 10, 50), (6, 10, 50), (0, 70, 150)], {8: 10, 6: 10, 0: 20}),
 ]
 for budget, room, active, waiting, want in cases:
@@ -462,6 +477,14 @@ for budget, room, active, waiting, want in cases:
     got = shares(label, plan(budget, room, list(active), list(waiting)))
     assert got == want, f"{label}: you give {got}; {want} is expected"
 ### BEGIN HIDDEN TESTS
+long = [(2, 1000, 1500), (3, 800, 900)]
+for budget, room, active, waiting, want in [
+    (2048, 9000, [(1, 700)], long, {1: 700, 2: 1000, 3: 348}),
+    (100, 0, [(7, 0), (3, 70)], [(4, 30, 90)], {7: 1, 3: 70}),
+    (50, 999, [(1, 300), (2, 1)], [(4, 30, 90)], {1: 50}),
+]:
+    got = shares("other iterations", plan(budget, room, active, waiting))
+    assert got == want, "a large budget, no room, or a prompt's last token"
 rng = np.random.default_rng(13)
 for _ in range(80):
     budget, room = int(rng.integers(8, 400)), int(rng.integers(0, 1500))
@@ -539,7 +562,7 @@ def by_little(rate, stay, places):
 def by_play(arrivals, times, places, slo):
     """Return the fewest replicas with which at most 1 % of the requests wait too long.
 
-    arrivals: list of seconds, rising; times: list of seconds, how long each holds its
+    arrivals: list of seconds, in order; times: list of seconds, how long each holds its
     place; places: of a replica; slo: seconds, 0 or more
     """
     ### BEGIN SOLUTION
@@ -585,6 +608,10 @@ assert turn == 1, f"each arrives as a place becomes free; {turn:g} replicas, 1 s
 mixed = number("replicas", by_play([0.0, 0.0, 1.0], [9.0, 2.0, 1.0], 2, 1.0))
 assert mixed == 1, f"the third takes the place that is free at 2 s; you have {mixed:g}"
 ### BEGIN HIDDEN TESTS
+for n, want in [(60, 3), (160, 2), (199, 2), (200, 1)]:  # three come together
+    lone = [0.0, 0.0, 0.0] + [10.0 * k for k in range(1, n - 2)]
+    got = number("others", by_play(lone, [1.0] * n, 1, 0.5))
+    assert got == want, "two of 199 are more than 1 %, and so is one of 60"
 rng = np.random.default_rng(14)
 for _ in range(10):
     n, places = int(rng.choice([99, 100, 300, 700])), int(rng.choice([1, 3, 8]))
@@ -681,6 +708,9 @@ for n, requests, d in [(777, 1554, 1), (777, 1554, 2), (501, 501, 3), (400, 60, 
         x[1:] += (x[:-1] ** d - x[1:] ** d) * t / size
     loads = [whole("others", spread(n, requests, d, 50 + s), n) for s in range(12)]
     assert all(sum(load) == requests for load in loads), "others: requests are lost"
+    assert len({tuple(load) for load in loads}) == 12, "others: seeds with equal lists"
+    up = sorted(loads[0])
+    assert loads[0] not in (up, up[::-1]), "others: the loads are not in servers' order"
     for k in range(1, 8):
         seen = np.mean([np.mean(np.array(load) >= k) for load in loads])
         width = 6 * math.sqrt(x[k] * (1 - x[k]) / (12 * n)) + 2 / n
@@ -688,7 +718,7 @@ for n, requests, d in [(777, 1554, 1), (777, 1554, 2), (501, 501, 3), (400, 60, 
 for d, low, high in [(1, 110, 290), (2, 180, 220)]:
     few = np.array([whole("few", spread(3, 600, d, 70 + s), 3) for s in range(6)])
     assert low <= few.min() <= few.max() <= high, "others: some servers are preferred"
-assert len(whole("alone", spread(1, 5, 2, 0), 1)) == 1, "one server gets all"
+assert len(whole("alone", spread(1, 5, 1, 0), 1)) == 1, "one server gets all"
 assert whole("nobody", spread(4, 0, 2, 0)) == [0] * 4, "nobody comes"
 ### END HIDDEN TESTS
 
@@ -736,6 +766,7 @@ plt.show()
 # trained every `every` days: the first is paid for when day 1 begins, the second when
 # day `every + 1` begins, and so on, each for `train`.  Serving has *passed* training on
 # the first day at whose end all serving so far has cost more than all trainings so far.
+# No later training undoes that.
 #
 # Nobody knows these numbers, so there are many scenarios, all equally likely.  The
 # early day is the first by whose end at least 5 % of the scenarios have passed, the
@@ -833,6 +864,10 @@ for rows, last, want in [
     text = f"{len(rows)} scenarios by day {last}: you have {got}; {want} is expected"
     assert got == want, text
 ### BEGIN HIDDEN TESTS
+again = [(1024.0, 350.0, 1.0, 1.0, 3), (1024.0, 300.0, 1.0, 1.0, math.inf)]
+early, late = between(again, 99)
+got = [x if x is None else number("day", x) for x in (early, late)]
+assert got == [3, 4], "the second training of the first comes after it has passed"
 rng = np.random.default_rng(16)
 for count in (1, 7, 21, 100, 133):
     need = rng.integers(1, 60, count)

@@ -208,6 +208,12 @@ WRONG = {
                 "    free -= math.ceil(sum(m - t for t, m in running) / block)\n",
             ),
         ),
+        "nobody new where nobody runs": BLOCKS
+        + changed(
+            ADMITTED, ("    n = 0\n", "    n = 0\n    queue = running and queue\n")
+        ),
+        "one at least where nobody runs": BLOCKS
+        + changed(ADMITTED, ("if free < 0:", "if free < 0 and (n or running):")),
     },
     "pager": {
         "never copies": changed(PAGER, ("elif sum(", "elif 0 and sum(")),
@@ -314,6 +320,50 @@ WRONG = {
         "ids from the number of the living": changed(
             PAGER, ("self.n += 1", "self.n = len(self.seqs)")
         ),
+        "counts a token after a full block that has no room": changed(
+            PAGER,
+            (
+                "            table.extend(self.take(1))\n",
+                "            self.seqs[seq][1] += len(self.used()) == self.blocks\n"
+                "            table.extend(self.take(1))\n",
+            ),
+        ),
+        "all pagers have one dict": changed(
+            PAGER,
+            ("class Pager:\n", "class Pager:\n    seqs = {}\n"),
+            ("        self.seqs = {}\n", ""),
+        ),
+        "the ids of all pagers": changed(
+            PAGER,
+            ("class Pager:\n", "class Pager:\n    seqs, n = {}, 0\n"),
+            (
+                "self.blocks, self.size, self.n = blocks, size, 0",
+                "self.k, self.size = blocks, size",
+            ),
+            ("        self.seqs = {}\n", "        self.own = set()\n"),
+            (
+                "for table, _ in self.seqs.values() for",
+                "for i in self.own & set(self.seqs) for table in [self.seqs[i][0]] for",
+            ),
+            ("range(self.blocks)", "range(self.k)"),
+            (
+                "elif sum(table[-1] in t for t, _ in self.seqs.values()) > 1",
+                "elif sum(table[-1] in self.seqs[i][0] for i in self.own "
+                "if i in self.seqs) > 1",
+            ),
+            ("self.n += 1", "Pager.n += 1\n        self.own.add(self.n)"),
+        ),
+        "a list of sequences, and the last is -1": changed(
+            PAGER,
+            ("self.seqs = {}", "self.seqs = Rows()"),
+        )
+        + """
+class Rows(dict):
+    def __missing__(self, key):
+        if key >= 0 or len(self) + key < 0:
+            raise KeyError(key)
+        return list(self.values())[key]
+""",
     },
     "plan": {
         "prompts whole or not at all": changed(
@@ -393,6 +443,18 @@ WRONG = {
         "the shortest prompt first": changed(
             PLAN, ("in waiting:", "in sorted(waiting, key=lambda w: w[1]):")
         ),
+        "a prompt's last token with those that write": changed(
+            PLAN,
+            ("if left == 0}", "if left <= 1}"),
+            ("if left > 0 and", "if left > 1 and"),
+        ),
+        "chunks of 256": changed(
+            PLAN, ("min(prompt, budget)", "min(prompt, budget, 256)")
+        ),
+        "nobody reads where no room is left": changed(
+            PLAN,
+            ("if left > 0 and budget > 0", "if left > 0 and budget > 0 and room > 0"),
+        ),
     },
     "replicas": {
         "rounded to the nearest": changed(LITTLE, ("math.ceil", "round")) + PLAY,
@@ -434,6 +496,10 @@ def by_play(arrivals, times, places, slo):
     rate = len(arrivals) / (arrivals[-1] - arrivals[0])
     return by_little(rate, sum(times) / len(times), places)
 """,
+        "one of a hundred, rounded": LITTLE
+        + changed(
+            PLAY, ("late * 100 <= len(arrivals)", "late <= round(len(arrivals) / 100)")
+        ),
         "places, one by one": LITTLE
         + changed(PLAY, ("c * places", "c"), ("return c", "return c / places")),
     },
@@ -470,6 +536,12 @@ def by_play(arrivals, times, places, slo):
         )
         + FILLED,
         "no seed": changed(SPREAD, ("default_rng(seed)", "default_rng()")) + FILLED,
+        "the loads sorted": changed(SPREAD, ("return load", "return sorted(load)"))
+        + FILLED,
+        "odd and even seeds": changed(
+            SPREAD, ("default_rng(seed)", "default_rng(seed % 2)")
+        )
+        + FILLED,
         "the share with exactly k": SPREAD
         + changed(FILLED, ("return x[1:]", "return x[1:] - np.append(x[2:], 0)")),
         "with departures": SPREAD
@@ -521,6 +593,19 @@ def by_play(arrivals, times, places, slo):
                 "    def by(share):\n        if not days:\n            return None\n",
             ),
         ),
+        "a later training undoes it": PASSES
+        + """
+def between(scenarios, last):
+    def ahead(train, q, c, growth, every, day):
+        return sum(q * growth**k * c for k in range(day)) > train * (
+            1 if every == math.inf else 1 + (day - 1) // every
+        )
+    def by(share):
+        for day in range(1, last + 1):
+            if 100 * sum(ahead(*s, day) for s in scenarios) >= share * len(scenarios):
+                return day
+    return by(5), by(95)
+""",
         "interpolated": PASSES
         + """
 def between(scenarios, last):

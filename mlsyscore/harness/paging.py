@@ -4,6 +4,7 @@ The books say where a token goes and what is copied first.  Tokens are written t
 each of its own kind, and must be read again where the books say that a sequence lies.
 """
 
+import functools
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -12,21 +13,17 @@ import numpy as np
 from ..checks import number
 from .answers import values, whole
 
-NEVER = 10**9  # an id that no sequence has
-
 
 class Ledger:
     """A pager under test, the tokens that it should hold, and who shares a block."""
 
     def __init__(self, label: str, kind: Callable[..., Any], blocks: int, size: int):
         self.label, self.blocks, self.size = label, blocks, size
-        self.pager = kind(blocks, size)
         self.tokens: dict[Hashable, list[int]] = {}  # of each living sequence
-        self.shared: dict[
-            Hashable, list[object]
-        ] = {}  # its blocks, whatever their number
+        self.shared: dict[Hashable, list[object]] = {}  # stand for its blocks
         self._memory: dict[tuple[int, int], int] = {}
-        self._methods: dict[str, Any] = {}
+        # To look a method up costs as much as to call it.
+        self._method = functools.cache(functools.partial(getattr, kind(blocks, size)))
         self._written, self._log = 0, [f"Pager({blocks}, {size})"]
 
     def alloc(self, n: int) -> Any:
@@ -82,8 +79,8 @@ class Ledger:
         self.check()
         self.unknown(key)
 
-    def unknown(self, key: Any = NEVER) -> None:
-        """AssertionError unless each method raises KeyError for a dead sequence."""
+    def unknown(self, key: Any = 10**9) -> None:
+        """AssertionError unless each method raises KeyError for what does not live."""
         for name in ("append", "fork", "free", "table"):
             self._must(KeyError, f"{name}({key!r}), a sequence that is not", name, key)
         self.check()
@@ -91,8 +88,8 @@ class Ledger:
     def table(self, key: Any) -> list[int]:
         """Return the blocks of a sequence, as the pager says."""
         call = f"table({key!r})"
-        n = len(self.shared[key])
-        found = whole(self._said(call), self._ask("", "table", key), n)
+        asked = self._ask("", "table", key)
+        found = whole(self._said(call), asked, len(self.shared[key]))
         for block in found:
             self._block(call, block)
         return found
@@ -125,35 +122,25 @@ class Ledger:
         return False
 
     def _must(self, kind: type[Exception], call: str, name: str, *args: Any) -> None:
-        try:
-            got = self._method(name)(*args)
-        except kind:
-            return
-        except NotImplementedError:
-            raise
-        except Exception as e:
-            did = f"raise {type(e).__name__}: {e!s:.60}"
-        else:
-            did = f"return {got!r:.60}"
+        error, got = self._tried(name, *args)
+        did = f"raise {_told(error)}" if error else f"return {got!r:.60}"
         text = f"{self._said(call)}: {kind.__name__} is to be raised; you {did}"
-        raise AssertionError(text)
+        assert isinstance(error, kind), text
 
     def _ask(self, call: str, name: str, *args: Any) -> Any:
-        said = self._said(call or f"{name}({args[0]!r})")
-        try:
-            got = self._method(name)(*args)
-        except NotImplementedError:
-            raise
-        except Exception as e:
-            text = f"{said}: there is room, and it raises {type(e).__name__}: {e!s:.60}"
-            raise AssertionError(text) from None
+        error, got = self._tried(name, *args)
+        said = self._said(call or f"{name}({args[0]!r})") if error else ""
+        assert not error, f"{said}: there is room, and it raises {_told(error)}"
         self._log += [call] if call else []
         return got
 
-    def _method(self, name: str) -> Any:
-        if name not in self._methods:  # to look one up costs as much as to call it
-            self._methods[name] = getattr(self.pager, name)
-        return self._methods[name]
+    def _tried(self, name: str, *args: Any) -> tuple[Exception | None, Any]:
+        try:
+            return None, self._method(name)(*args)
+        except NotImplementedError:
+            raise
+        except Exception as e:
+            return e, None
 
     def _key(self, key: Any) -> Any:
         text = f"{self._said('')}: an id is a whole number or a string, not {key!r:.60}"
@@ -174,9 +161,13 @@ class Ledger:
         self.tokens[key].append(self._written)
 
     def _said(self, call: str) -> str:
-        told = [*self._log[:1], *self._log[1:][-5:], *([call] if call else [])]
-        dots = ["..."] if len(self._log) > 6 else []
-        return f"{self.label}, after {'; '.join(told[:1] + dots + told[1:])}"
+        dots = "..." if len(self._log) > 6 else ""
+        told = [self._log[0], dots, *self._log[1:][-5:], call]
+        return f"{self.label}, after {'; '.join(filter(None, told))}"
+
+
+def _told(error: Exception | None) -> str:
+    return f"{type(error).__name__}: {error!s:.60}"
 
 
 def streamed(
@@ -186,11 +177,8 @@ def streamed(
 
     At the end all sequences are freed, and one that fills all blocks must fit.
     """
-    rng, ledger, refused = (
-        np.random.default_rng(seed),
-        Ledger(label, kind, blocks, size),
-        0,
-    )
+    rng, refused = np.random.default_rng(seed), 0
+    ledger = Ledger(label, kind, blocks, size)
     for _ in range(steps):
         living = list(ledger.tokens)
         what = rng.choice(5, p=[0.5, 0.15, 0.15, 0.15, 0.05]) if living else 1
