@@ -208,7 +208,7 @@ plt.show()
 # So by the law the layer works at 43 % of the peak (its MFU, chapter 5), although each
 # product reaches 80 % once it has its data.  The gap is bytes.  Half of them are those
 # of scale, mask and softmax, which do an operation or a few for each four bytes.  Two
-# fifths are the products' own, which this law adds and chapter 2's would hide.
+# fifths are the products' own.
 #
 # ### What the profiler sees
 #
@@ -290,11 +290,11 @@ for m in models:
     print(f"{row}; kinds are off by a factor of {off:.1f} in the mean")
 
 # %% [markdown]
-# Operations alone should miss four of the five kinds, and bytes alone the products;
-# elsewhere law and bytes are nearly alike.  The law is a first guess, too.  Single
-# kinds may take several times what it says: it charges exponentials at the rate of
-# products, and knows nothing of finding memory for each result.  So read the H100's 28
-# % as the law's, and not as a measurement.
+# Only the law knows both terms, so over the kinds it should be off least.  Single kinds
+# may still be off several times.  Dear exponentials, memory that has to be found for
+# each result, and a framework's own work are candidates; this test does not tell.  On
+# the share outside products a rival may come nearer by luck, since there errors do not
+# cancel.  So read the H100's 28 % as the law's, and not as a measurement.
 #
 # ## Fusion removes bytes
 #
@@ -359,9 +359,9 @@ print(f"{gain:.1f} times as fast; the law says {law:.1f}")
 print("rivals: bytes alone 9.0; same operations, same time 1.0")
 
 # %% [markdown]
-# Where more is gained than the law says, the eight operators paid for something that is
-# neither these bytes at $BW$ nor the arithmetic of the one.  Finding memory for each
-# result is a candidate; this test does not tell.
+# What a run shows for certain is the count: eight operators and 134 MB of results
+# against one and 17 MB.  Where more time is gained than the law says, finding memory
+# for each result is a candidate; this test does not tell.
 #
 # ## Softmax in one pass, attention in tiles
 #
@@ -398,7 +398,7 @@ def tiled(Q, K, V, b):
             k, v = K[j : j + b], V[j : j + b]
             x = q @ k.T
             M = np.maximum(m, x.max(1, keepdims=True))
-            p = np.exp(x - M)  # the piece, already by the new maximum
+            p = np.exp(x - M)  # by M at once, so the piece's own factor is 1
             l = np.exp(m - M) * l + p.sum(1, keepdims=True)
             u = np.exp(m - M) * u + p @ v
             m = M
@@ -515,13 +515,12 @@ for name, T in (
 # Operations alone say that the plain program is the faster one.  With our count of
 # operations the sum comes nearest to the two times, while chapter 2's larger of both
 # comes nearer to their ratio.  This answers the opening: *by the law at least 26 of the
-# slow program's 42 ms went on bytes.*  By our formula for the forward pass sixteen of
-# seventeen of them are scores, which it had written itself.  Of 30 % of its time no row
-# gives an account.
+# slow program's 42 ms went on bytes.*  Our formula counts the forward pass, 9 of the 40
+# GB.  Of these sixteen of seventeen are scores and weights that the program writes and
+# reads again.  Of 30 % of its time no row gives an account.
 #
 # PyTorch's `scaled_dot_product_attention` works in tiles.  The profiler sees the bytes
-# of its results, though not those that it reads.  The plain way takes the scores to or
-# from memory six times: three operators write them, and three read them.
+# of its results, though not those that it reads.
 
 # %%
 #| tags: [nbval-ignore-output]
@@ -536,23 +535,17 @@ def in_tiles():
     return F.scaled_dot_product_attention(q, k, v)
 
 
-took = {}
 for f in (scores_kept, in_tiles):
-    ops, took[f] = profiled(f), median(f)
+    ops = profiled(f)
     total, made = sum(t for t, *_ in ops.values()), sum(b for *_, b in ops.values())
     names = ", ".join(n for n, (t, *_) in ops.items() if t > 0.05 * total)
     most = device.peak_memory(f) / MB
-    print(f"{f.__name__}: {took[f] / ms:.2f} ms; operators {names}")
+    print(f"{f.__name__}: {median(f) / ms:.2f} ms; operators {names}")
     print(f"    results {made / MB:.1f} MB, at most {most:.1f} MB held at once")
-passes = 6 * q.shape[1] * q.shape[2] ** 2 * 4  # bytes
-saved = took[scores_kept] - took[in_tiles]
-print(f"saved {saved / ms:.2f} ms; six passes by BW {passes / bw / ms:.2f} ms")
 
 # %% [markdown]
-# Far less is written and held.  If the arithmetic took equally long in both, the time
-# saved would be that of the passes.  It need not be: the operator in tiles has products
-# and exponentials of its own, and to find memory for the scores takes time, too.  So
-# this shows the bytes written and held, and does not test the law of passes.
+# Far less is written and held.  The time need not fall in proportion: products and
+# exponentials take theirs in both.
 #
 # ## Launches
 #
@@ -647,7 +640,8 @@ for times in (1, 30, 300):
 # %% [markdown]
 # With one scale and rows 300 times larger the law breaks: nearly all ordinary weights
 # became zero, and then a weight errs by the whole of itself.  All rows have 8 bits: the
-# bits alone do not tell the error.
+# bits alone do not tell the error.  Nor does this error tell what becomes of the
+# model's answers: that must be measured.
 #
 # ### Half the bytes, half the time?
 #
@@ -709,7 +703,7 @@ def play_round(last, P, Q, k, rng, after_refusal):
     """Return the tokens of one round in each of many texts; -1 where there is none."""
     tokens, going = np.full((len(last), k + 1), -1), np.full(len(last), True)
     for i in range(k):
-        p, q = P[last], Q[last]
+        p, q = P[last, :], Q[last, :]
         draft, each = pick(q, rng), np.arange(len(last))
         accept = rng.random(len(last)) < p[each, draft] / q[each, draft]
         last = np.where(accept, draft, pick(after_refusal(p, q), rng))
@@ -775,8 +769,9 @@ print(f"7 drafts, each right with 0.62: {answer:.1f}.  You guessed {guess_round:
 # The law is inside the interval of the play, and both rivals are far outside.
 #
 # A drafted token costs a share $c$ of a target step, so a round takes $kc + 1$ steps
-# and gains $E/(kc+1)$.  In ten settings that were timed with an 11B T5, measured gains
-# are 0.72 to 1.29 times that (Leviathan et al., arXiv 2211.17192, table 4).
+# and gains $E/(kc+1)$.  In ten settings that were timed with an 11B T5, the measured
+# gains are by our count 0.72 to 1.29 times that (Leviathan et al., arXiv 2211.17192,
+# table 4).
 #
 # Does guessing always help?  Checking $k+1$ tokens is nearly free as long as bytes are
 # the limit.  Let an H100 write for $B$ readers with a 7B model, in conversations so
@@ -819,8 +814,8 @@ if get_ipython():  # how good must a draft be for 256 readers?
     interact(draw, a=(0.3, 0.95), c=(0.0, 0.3))
 
 # %% [markdown]
-# By the law many readers use up the spare arithmetic.  Below 1 drafting is a loss, and
-# a long draft becomes a loss sooner than a short one.
+# By the law many readers use up the spare arithmetic.  Drafting becomes a loss from
+# some 140 readers on with eight drafts, from 280 with four, from 480 with two.
 #
 # ## Hours that count
 #
@@ -863,14 +858,13 @@ names = ("mm", "bmm", "addmm", "baddbmm")
 part = sum(t for n, t in each.items() if n in names or "attention" in n)
 verdict = f"MFU {O / T / rate:.0%}" if T * rate > O else "disturbed: run it again"
 print(f"a step takes {T / ms:.0f} ms: {verdict}")
-print(f"in the profile: products and attention {part / ms:.0f} ms,")
-print(f"    other operators {(sum(each.values()) - part) / ms:.0f} ms")
+print(f"products and attention: {part / sum(each.values()):.0%} of the profile")
 print(f"at the squares' rate all operations would take {O / rate / ms:.0f} ms")
 
 # %% [markdown]
-# The last line over the first is the MFU.  What products take beyond the last line is
-# lost inside them, and what other operators take is lost beside them.  The operators'
-# times, added up, may miss the step's: what is left lies between them.
+# The last time over the first is the MFU.  The profile is of other steps, and profiling
+# costs time, so only its share is of use: it says whether to look at the products first
+# or at all that is beside them.
 #
 # A program is not a fleet.  **ML productivity goodput** (MPG) is the share of a fleet's
 # peak that becomes progress (Wongpanich et al., arXiv 2502.06982):
@@ -950,7 +944,8 @@ print(f"and ahead in {np.mean(np.array(gains) > 0):.0%} of the fates")
 # %% [markdown]
 # The factor that loses most is mended last here, because that takes longest.  With
 # these weeks the order is worth about two per cent of a year's useful hours.  In a
-# third of the fates the other order would have been better.
+# third of the fates the other order would have been better.  The law's order is here
+# also that of the shortest fix first, so the play cannot part these two.
 #
 # Where does a program's time go?  The profile tells which operators take it.  The law
 # gives a first guess of what they spend it on: bytes, operations or launches.  What is
