@@ -1,25 +1,139 @@
-"""Wrong and right answers to lab 9: whole sources of an answer cell."""
+"""Wrong and right answers to lab 9: a right one, and what is changed in it."""
+
+MERGE = """
+def merge(one, other):
+    m = max(one[0], other[0])
+    if m == -math.inf:
+        return one
+    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
+    u = [a * x + b * y for x, y in zip(one[2], other[2])]
+    return m, a * one[1] + b * other[1], u
+"""
+TILED = """
+def tiled(chip, queries, keys, d, b):
+    for i in range(0, queries, b):
+        rows = min(b, queries - i)
+        loaded = chip.load("Q", i, i + rows)
+        q = chip.mul(loaded, d**-0.5)
+        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
+        u = chip.fill(rows, d, 0.0)
+        chip.free(loaded)
+        for j in range(0, keys, b):
+            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
+            x = chip.dot(q, k, transpose=True)
+            largest = chip.max(x)
+            M = chip.maximum(m, largest)
+            down, less = chip.sub(m, M), chip.sub(x, M)
+            factor, p = chip.exp(down), chip.exp(less)
+            kept, new = chip.mul(l, factor), chip.sum(p)
+            chip.free(k, x, largest, down, less, l, m)
+            m, l = M, chip.add(kept, new)
+            old, more = chip.mul(u, factor), chip.dot(p, v)
+            chip.free(u, v, p, factor, kept, new)
+            u = chip.add(old, more)
+            chip.free(old, more)
+        o = chip.div(u, l)
+        chip.store("O", i, o)
+        chip.free(q, m, l, u, o)
+"""
+ACCOUNT = """
+def account(program, shapes, s):
+    rows = []
+    for kind, inputs, output in program:
+        size = math.prod(shapes[output])
+        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
+        read = sum(math.prod(shapes[name]) for name in set(inputs))
+        rows.append((each * size, s * (read + size)))
+    return rows
+"""
+FUSION = """
+def best_fusion(program, shapes, s, results):
+    best = None
+    for i in range(len(program) - 1):
+        (_, first, between), (_, second, _) = program[i], program[i + 1]
+        if between not in second:
+            continue
+        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
+        saved = size[between] + sum(size[name] for name in {*first} & {*second})
+        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
+        if between not in later and between not in results:
+            saved += size[between]
+        if best is None or s * saved > best[1]:
+            best = i, s * saved
+    if best is None:
+        raise ValueError("no two neighbours can be fused")
+    return best
+"""
+GOODPUT = """
+def goodput(log, chips, P, peak):
+    kept_hours = kept_tokens = hours = tokens = 0.0
+    for what, t, n in log:
+        if what == "fail":
+            hours = tokens = 0.0
+        elif what == "train":
+            hours, tokens = hours + t, tokens + n
+        elif what == "save":
+            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+            hours = tokens = 0.0
+    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+    everything = sum(t for _, t, _ in log)
+    held = sum(t for what, t, _ in log if what != "wait")
+    sched, runtime = held / everything, kept_hours / held
+    could = kept_hours * hour * chips * peak
+    program = 6 * P * kept_tokens / could if could else 0.0
+    mpg = sched * runtime * program
+    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
+"""
+SPECULATE = """
+def speculate(P, Q, start, k, runs, rng):
+
+    def drawn(odds):
+        return int(rng.choice(len(odds), p=odds / odds.sum()))
+
+    def one_round():
+        tokens, last = [], start
+        for _ in range(k):
+            p, q = P[last], Q[last]
+            x = drawn(q)
+            if rng.random() * q[x] >= p[x]:
+                return [*tokens, drawn(np.maximum(p - q, 0))]
+            tokens.append(x)
+            last = x
+        return [*tokens, drawn(P[last])]
+
+    return [one_round() for _ in range(runs)]
+"""
+QUANTISE = """
+def quantise(W, bits, per):
+    axis = {"tensor": None, "row": 1, "column": 0}[per]
+    largest = np.abs(W).max(axis=axis, keepdims=True)
+    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
+    codes = np.round(W / scales).astype(int)
+    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
+"""
+
+
+def changed(source, *changes):
+    """Return the source with each first text, which is there once, made the second."""
+    for old, new in changes:
+        assert source.count(old) == 1, old
+        source = source.replace(old, new)
+    return source
+
 
 WRONG = {
     "merge": {
-        "adds sums of different maxima": """
-def merge(one, other):
-    m = max(one[0], other[0])
-    if m == -math.inf:
-        return one
-    a = b = 1.0
-    u = [a * x + b * y for x, y in zip(one[2], other[2])]
-    return m, a * one[1] + b * other[1], u
-""",
-        "mends only the first piece": """
-def merge(one, other):
-    m = max(one[0], other[0])
-    if m == -math.inf:
-        return one
-    a, b = math.exp(one[0] - m), 1.0
-    u = [a * x + b * y for x, y in zip(one[2], other[2])]
-    return m, a * one[1] + b * other[1], u
-""",
+        "adds sums of different maxima": changed(
+            MERGE,
+            ("a, b = math.exp(one[0] - m), math.exp(other[0] - m)", "a = b = 1.0"),
+        ),
+        "mends only the first piece": changed(
+            MERGE,
+            (
+                "a, b = math.exp(one[0] - m), math.exp(other[0] - m)",
+                "a, b = math.exp(one[0] - m), 1.0",
+            ),
+        ),
         "two empty pieces give no number": """
 def merge(one, other):
     m = max(one[0], other[0])
@@ -42,53 +156,45 @@ def merge(one, other):
     l = (a * one[1] + b * other[1]) / math.exp(m)
     return m, l, [(a * x + b * y) / math.exp(m) for x, y in zip(one[2], other[2])]
 """,
-        "divides u by l": """
-def merge(one, other):
-    m = max(one[0], other[0])
-    if m == -math.inf:
-        return one
-    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
-    u = [a * x + b * y for x, y in zip(one[2], other[2])]
-    l = a * one[1] + b * other[1]
-    return m, l, [x / l for x in u]
-""",
-        "the factor upside down": """
-def merge(one, other):
-    m = max(one[0], other[0])
-    if m == -math.inf:
-        return one
-    a, b = math.exp(min(m - one[0], 700.0)), math.exp(min(m - other[0], 700.0))
-    u = [a * x + b * y for x, y in zip(one[2], other[2])]
-    return m, a * one[1] + b * other[1], u
-""",
-        "equal maxima count as both empty": """
-def merge(one, other):
-    m = max(one[0], other[0])
-    if one[0] == other[0]:
-        return one
-    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
-    u = [a * x + b * y for x, y in zip(one[2], other[2])]
-    return m, a * one[1] + b * other[1], u
-""",
-        "forgets pieces ten below": """
-def merge(one, other):
-    m = max(one[0], other[0])
-    if m == -math.inf:
-        return one
-    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
-    a, b = (f if f > math.exp(-10) else 0.0 for f in (a, b))
-    u = [a * x + b * y for x, y in zip(one[2], other[2])]
-    return m, a * one[1] + b * other[1], u
-""",
-        "single precision": """
-def merge(one, other):
-    m = max(one[0], other[0])
-    if m == -math.inf:
-        return one
-    a, b = (float(np.exp(np.float32(x[0]) - np.float32(m))) for x in (one, other))
-    u = [a * x + b * y for x, y in zip(one[2], other[2])]
-    return m, a * one[1] + b * other[1], u
-""",
+        "divides u by l": changed(
+            MERGE,
+            (
+                "    return m, a * one[1] + b * other[1], u",
+                """    l = a * one[1] + b * other[1]
+    return m, l, [x / l for x in u]""",
+            ),
+        ),
+        "the factor upside down": changed(
+            MERGE,
+            (
+                "a, b = math.exp(one[0] - m), math.exp(other[0] - m)",
+                (
+                    "a, b = math.exp(min(m - one[0], 700.0)), math.exp(min(m - "
+                    "other[0], 700.0))"
+                ),
+            ),
+        ),
+        "equal maxima count as both empty": changed(
+            MERGE, ("if m == -math.inf:", "if one[0] == other[0]:")
+        ),
+        "forgets pieces ten below": changed(
+            MERGE,
+            (
+                "    a, b = math.exp(one[0] - m), math.exp(other[0] - m)",
+                """    a, b = math.exp(one[0] - m), math.exp(other[0] - m)
+    a, b = (f if f > math.exp(-10) else 0.0 for f in (a, b))""",
+            ),
+        ),
+        "single precision": changed(
+            MERGE,
+            (
+                "a, b = math.exp(one[0] - m), math.exp(other[0] - m)",
+                (
+                    "a, b = (float(np.exp(np.float32(x[0]) - np.float32(m))) for "
+                    "x in (one, other))"
+                ),
+            ),
+        ),
     },
     "tiled": {
         "all scores of a tile at once": """
@@ -118,195 +224,40 @@ def tiled(chip, queries, keys, d, b):
         chip.store("O", i, o)
         chip.free(less, p, s, u, o)
 """,
-        "forgets to mend the sum": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, 1.0), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "forgets to mend the output": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, 1.0), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "forgets the scale": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, 1.0)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "scales by d": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, 1.0 / d)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "no maximum": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.fill(rows, 1, 0.0)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "leaves the last keys out": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys - b + 1, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "leaves the last queries out": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries - b + 1, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
+        "forgets to mend the sum": changed(
+            TILED,
+            (
+                "kept, new = chip.mul(l, factor), chip.sum(p)",
+                "kept, new = chip.mul(l, 1.0), chip.sum(p)",
+            ),
+        ),
+        "forgets to mend the output": changed(
+            TILED,
+            (
+                "old, more = chip.mul(u, factor), chip.dot(p, v)",
+                "old, more = chip.mul(u, 1.0), chip.dot(p, v)",
+            ),
+        ),
+        "forgets the scale": changed(
+            TILED, ("q = chip.mul(loaded, d**-0.5)", "q = chip.mul(loaded, 1.0)")
+        ),
+        "scales by d": changed(
+            TILED, ("q = chip.mul(loaded, d**-0.5)", "q = chip.mul(loaded, 1.0 / d)")
+        ),
+        "no maximum": changed(
+            TILED, ("M = chip.maximum(m, largest)", "M = chip.fill(rows, 1, 0.0)")
+        ),
+        "leaves the last keys out": changed(
+            TILED,
+            ("for j in range(0, keys, b):", "for j in range(0, keys - b + 1, b):"),
+        ),
+        "leaves the last queries out": changed(
+            TILED,
+            (
+                "for i in range(0, queries, b):",
+                "for i in range(0, queries - b + 1, b):",
+            ),
+        ),
         "frees nothing": """
 def tiled(chip, queries, keys, d, b):
     for i in range(0, queries, b):
@@ -329,534 +280,269 @@ def tiled(chip, queries, keys, d, b):
         o = chip.div(u, l)
         chip.store("O", i, o)
 """,
-        "one query at a time": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(queries):
-        rows = 1
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
+        "one query at a time": changed(
+            TILED,
+            (
+                """    for i in range(0, queries, b):
+        rows = min(b, queries - i)""",
+                """    for i in range(queries):
+        rows = 1""",
+            ),
+        ),
+        "loads keys for the sum and again for the output": changed(
+            TILED,
+            (
+                (
+                    "            k, v = (chip.load(name, j, min(j + b, keys)) "
+                    'for name in "KV")'
+                ),
+                (
+                    "            k, v = (chip.load(name, j, min(j + b, keys)) "
+                    'for name in "KV")\n'
+                    '            again = chip.load("K", j, min(j + b, keys))\n'
+                    "            chip.free(again)"
+                ),
+            ),
+        ),
+        "stores each row as it grows": changed(
+            TILED,
+            (
+                """        o = chip.div(u, l)
         chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "loads keys for the sum and again for the output": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            again = chip.load("K", j, min(j + b, keys))
-            chip.free(again)
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "stores each row as it grows": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-            now = chip.div(u, l)
+        chip.free(q, m, l, u, o)""",
+                """            now = chip.div(u, l)
             chip.store("O", i, now)
             chip.free(now)
-        chip.free(q, m, l, u)
-""",
-        "as many keys as queries": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, queries, b):
-            k, v = (chip.load(name, j, min(j + b, queries)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "the maximum begins at 0": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, 0.0), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u, o)
-""",
-        "never frees the output": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, l, u)
-""",
-        "never frees the sum": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(q, m, u, o)
-""",
-        "never frees the queries": """
-def tiled(chip, queries, keys, d, b):
-    for i in range(0, queries, b):
-        rows = min(b, queries - i)
-        loaded = chip.load("Q", i, i + rows)
-        q = chip.mul(loaded, d**-0.5)
-        m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)
-        u = chip.fill(rows, d, 0.0)
-        chip.free(loaded)
-        for j in range(0, keys, b):
-            k, v = (chip.load(name, j, min(j + b, keys)) for name in "KV")
-            x = chip.dot(q, k, transpose=True)
-            largest = chip.max(x)
-            M = chip.maximum(m, largest)
-            down, less = chip.sub(m, M), chip.sub(x, M)
-            factor, p = chip.exp(down), chip.exp(less)
-            kept, new = chip.mul(l, factor), chip.sum(p)
-            chip.free(k, x, largest, down, less, l, m)
-            m, l = M, chip.add(kept, new)
-            old, more = chip.mul(u, factor), chip.dot(p, v)
-            chip.free(u, v, p, factor, kept, new)
-            u = chip.add(old, more)
-            chip.free(old, more)
-        o = chip.div(u, l)
-        chip.store("O", i, o)
-        chip.free(m, l, u, o)
-""",
+        chip.free(q, m, l, u)""",
+            ),
+        ),
+        "as many keys as queries": changed(
+            TILED,
+            (
+                (
+                    "        for j in range(0, keys, b):\n"
+                    "            k, v = (chip.load(name, j, min(j + b, keys)) "
+                    'for name in "KV")'
+                ),
+                (
+                    "        for j in range(0, queries, b):\n"
+                    "            k, v = (chip.load(name, j, min(j + b, queries)) "
+                    'for name in "KV")'
+                ),
+            ),
+        ),
+        "the maximum begins at 0": changed(
+            TILED,
+            (
+                "m, l = chip.fill(rows, 1, -math.inf), chip.fill(rows, 1, 0.0)",
+                "m, l = chip.fill(rows, 1, 0.0), chip.fill(rows, 1, 0.0)",
+            ),
+        ),
+        "never frees the output": changed(
+            TILED, ("chip.free(q, m, l, u, o)", "chip.free(q, m, l, u)")
+        ),
+        "never frees the sum": changed(
+            TILED, ("chip.free(q, m, l, u, o)", "chip.free(q, m, u, o)")
+        ),
+        "never frees the queries": changed(
+            TILED, ("chip.free(q, m, l, u, o)", "chip.free(m, l, u, o)")
+        ),
     },
     "account": {
-        "one operation for a multiply-add": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        rows.append((each * size, s * (read + size)))
-    return rows
-""",
-        "an input that is named twice is read twice": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in inputs)
-        rows.append((each * size, s * (read + size)))
-    return rows
-""",
-        "forgets to write": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        rows.append((each * size, s * read))
-    return rows
-""",
-        "numbers for bytes": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        rows.append((each * size, (read + size)))
-    return rows
-""",
-        "always two bytes": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        rows.append((each * size, 2 * (read + size)))
-    return rows
-""",
-        "each head has keys of its own": """
-def account(program, shapes, s):
-    r = max((x[1] for x in shapes.values() if len(x) == 4), default=1)
-    shapes = {k: (x[0], r, *x[2:]) if len(x) == 4 else x for k, x in shapes.items()}
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        rows.append((each * size, s * (read + size)))
-    return rows
-""",
-        "elementwise operators are free": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else 0
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        rows.append((each * size, s * (read + size)))
-    return rows
-""",
-        "operations for each number of the input": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        first = math.prod(shapes[inputs[0]])
-        rows.append(
+        "one operation for a multiply-add": changed(
+            ACCOUNT,
             (
-                each * (size if kind == "product" else first + 0 * size),
-                s * (read + size),
-            )
-        )
-    return rows
-""",
-        "every tensor is as large as the result": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(
-            (math.prod(shapes[name]) if kind == "product" else size)
-            for name in set(inputs)
-        )
-        rows.append((each * size, s * (read + size)))
-    return rows
-""",
-        "operations by the first input's heads": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        work = each * size
-        if kind == "product":
-            work = 2 * math.prod(shapes[inputs[0]]) * shapes[inputs[1]][-1]
-        rows.append((work, s * (read + size)))
-    return rows
-""",
-        "a product of a with itself reads twice": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        names = inputs if kind == "product" else set(inputs)
-        read = sum(math.prod(shapes[name]) for name in names)
-        rows.append((each * size, s * (read + size)))
-    return rows
-""",
-        "the first two inputs only": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs[:2]))
-        rows.append((each * size, s * (read + size)))
-    return rows
-""",
-        "whole bytes a number": """
-def account(program, shapes, s):
-    rows = []
-    for kind, inputs, output in program:
-        size = math.prod(shapes[output])
-        each = 2 * shapes[inputs[0]][-1] if kind == "product" else EACH[kind]
-        read = sum(math.prod(shapes[name]) for name in set(inputs))
-        rows.append((each * size, max(1, int(s)) * (read + size)))
-    return rows
-""",
+                (
+                    'each = 2 * shapes[inputs[0]][-1] if kind == "product" else '
+                    "EACH[kind]"
+                ),
+                'each = shapes[inputs[0]][-1] if kind == "product" else EACH[kind]',
+            ),
+        ),
+        "an input that is named twice is read twice": changed(
+            ACCOUNT,
+            (
+                "read = sum(math.prod(shapes[name]) for name in set(inputs))",
+                "read = sum(math.prod(shapes[name]) for name in inputs)",
+            ),
+        ),
+        "forgets to write": changed(
+            ACCOUNT,
+            (
+                "rows.append((each * size, s * (read + size)))",
+                "rows.append((each * size, s * read))",
+            ),
+        ),
+        "numbers for bytes": changed(
+            ACCOUNT,
+            (
+                "rows.append((each * size, s * (read + size)))",
+                "rows.append((each * size, (read + size)))",
+            ),
+        ),
+        "always two bytes": changed(
+            ACCOUNT,
+            (
+                "rows.append((each * size, s * (read + size)))",
+                "rows.append((each * size, 2 * (read + size)))",
+            ),
+        ),
+        "each head has keys of its own": changed(
+            ACCOUNT,
+            (
+                "def account(program, shapes, s):",
+                (
+                    "def account(program, shapes, s):\n"
+                    "    r = max((x[1] for x in shapes.values() if len(x) == 4), "
+                    "default=1)\n"
+                    "    shapes = {k: (x[0], r, *x[2:]) if len(x) == 4 else x "
+                    "for k, x in shapes.items()}"
+                ),
+            ),
+        ),
+        "elementwise operators are free": changed(
+            ACCOUNT,
+            (
+                (
+                    'each = 2 * shapes[inputs[0]][-1] if kind == "product" else '
+                    "EACH[kind]"
+                ),
+                'each = 2 * shapes[inputs[0]][-1] if kind == "product" else 0',
+            ),
+        ),
+        "operations for each number of the input": changed(
+            ACCOUNT,
+            (
+                "        rows.append((each * size, s * (read + size)))",
+                (
+                    "        first = math.prod(shapes[inputs[0]])\n"
+                    "        rows.append(\n"
+                    "            (\n"
+                    '                each * (size if kind == "product" else '
+                    "first + 0 * size),\n"
+                    "                s * (read + size),\n"
+                    "            )\n"
+                    "        )"
+                ),
+            ),
+        ),
+        "every tensor is as large as the result": changed(
+            ACCOUNT,
+            (
+                ("        read = sum(math.prod(shapes[name]) for name in set(inputs))"),
+                (
+                    "        read = sum(\n"
+                    '            (math.prod(shapes[name]) if kind == "product" '
+                    "else size)\n"
+                    "            for name in set(inputs)\n"
+                    "        )"
+                ),
+            ),
+        ),
+        "operations by the first input's heads": changed(
+            ACCOUNT,
+            (
+                "        rows.append((each * size, s * (read + size)))",
+                (
+                    "        work = each * size\n"
+                    '        if kind == "product":\n'
+                    "            work = 2 * math.prod(shapes[inputs[0]]) * "
+                    "shapes[inputs[1]][-1]\n"
+                    "        rows.append((work, s * (read + size)))"
+                ),
+            ),
+        ),
+        "a product of a with itself reads twice": changed(
+            ACCOUNT,
+            (
+                ("        read = sum(math.prod(shapes[name]) for name in set(inputs))"),
+                """        names = inputs if kind == "product" else set(inputs)
+        read = sum(math.prod(shapes[name]) for name in names)""",
+            ),
+        ),
+        "the first two inputs only": changed(
+            ACCOUNT,
+            (
+                "read = sum(math.prod(shapes[name]) for name in set(inputs))",
+                "read = sum(math.prod(shapes[name]) for name in set(inputs[:2]))",
+            ),
+        ),
+        "whole bytes a number": changed(
+            ACCOUNT,
+            (
+                "rows.append((each * size, s * (read + size)))",
+                "rows.append((each * size, max(1, int(s)) * (read + size)))",
+            ),
+        ),
     },
     "fusion": {
-        "forgets who reads it later": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in results:
-            saved += size[between]
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
-        "forgets the results": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later:
-            saved += size[between]
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
-        "saves the reading only": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            pass
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
-        "an input of both is read twice": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between]
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            saved += size[between]
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
-        "the last among equals": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            saved += size[between]
-        if best is None or s * saved >= best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
-        "any two neighbours": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        size = {name: math.prod(shapes[name]) for name in shapes}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            saved += size[between]
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
-        "the largest tensor between": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            saved += size[between]
-        if best is None or size[between] > best[2]:
-            best = i, s * saved, size[between]
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best[:2]
-""",
-        "returns nothing where there is none": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            saved += size[between]
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        return None
-    return best
-""",
-        "numbers for bytes": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            saved += size[between]
-        if best is None or saved > best[1]:
-            best = i, saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
+        "forgets who reads it later": changed(
+            FUSION,
+            (
+                "if between not in later and between not in results:",
+                "if between not in results:",
+            ),
+        ),
+        "forgets the results": changed(
+            FUSION,
+            (
+                "if between not in later and between not in results:",
+                "if between not in later:",
+            ),
+        ),
+        "saves the reading only": changed(FUSION, ("saved += size[between]", "pass")),
+        "an input of both is read twice": changed(
+            FUSION,
+            (
+                (
+                    "saved = size[between] + sum(size[name] for name in {*first} "
+                    "& {*second})"
+                ),
+                "saved = size[between]",
+            ),
+        ),
+        "the last among equals": changed(
+            FUSION,
+            (
+                "if best is None or s * saved > best[1]:",
+                "if best is None or s * saved >= best[1]:",
+            ),
+        ),
+        "any two neighbours": changed(
+            FUSION,
+            (
+                (
+                    "        if between not in second:\n"
+                    "            continue\n"
+                    "        size = {name: math.prod(shapes[name]) for name in "
+                    "(*first, *second)}"
+                ),
+                "        size = {name: math.prod(shapes[name]) for name in shapes}",
+            ),
+        ),
+        "the largest tensor between": changed(
+            FUSION,
+            (
+                """        if best is None or s * saved > best[1]:
+            best = i, s * saved""",
+                """        if best is None or size[between] > best[2]:
+            best = i, s * saved, size[between]""",
+            ),
+            ("return best", "return best[:2]"),
+        ),
+        "returns nothing where there is none": changed(
+            FUSION,
+            ('raise ValueError("no two neighbours can be fused")', "return None"),
+        ),
+        "numbers for bytes": changed(
+            FUSION,
+            (
+                """        if best is None or s * saved > best[1]:
+            best = i, s * saved""",
+                """        if best is None or saved > best[1]:
+            best = i, saved""",
+            ),
+        ),
         "any pair, not neighbours": """
 def best_fusion(program, shapes, s, results):
     pairs = [(i, j) for i in range(len(program)) for j in range(i + 1, len(program))]
@@ -875,81 +561,39 @@ def best_fusion(program, shapes, s, results):
     i, j = max(pairs, key=lambda pair: saved(*pair))
     return i, saved(i, j)
 """,
-        "only the first result": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between != results[0]:
-            saved += size[between]
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
-        "the second is no product": """
-def best_fusion(program, shapes, s, results):
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second or program[i + 1][0] == 'product':
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            saved += size[between]
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
-        "whole bytes a number": """
-def best_fusion(program, shapes, s, results):
-    s = max(1, int(s))
-    best = None
-    for i in range(len(program) - 1):
-        (_, first, between), (_, second, _) = program[i], program[i + 1]
-        if between not in second:
-            continue
-        size = {name: math.prod(shapes[name]) for name in (*first, *second)}
-        saved = size[between] + sum(size[name] for name in {*first} & {*second})
-        later = {name for _, inputs, _ in program[i + 2 :] for name in inputs}
-        if between not in later and between not in results:
-            saved += size[between]
-        if best is None or s * saved > best[1]:
-            best = i, s * saved
-    if best is None:
-        raise ValueError("no two neighbours can be fused")
-    return best
-""",
+        "only the first result": changed(
+            FUSION,
+            (
+                "if between not in later and between not in results:",
+                "if between not in later and between != results[0]:",
+            ),
+        ),
+        "the second is no product": changed(
+            FUSION,
+            (
+                "if between not in second:",
+                "if between not in second or program[i + 1][0] == 'product':",
+            ),
+        ),
+        "whole bytes a number": changed(
+            FUSION,
+            (
+                "def best_fusion(program, shapes, s, results):",
+                """def best_fusion(program, shapes, s, results):
+    s = max(1, int(s))""",
+            ),
+        ),
     },
     "goodput": {
-        "a failure loses nothing": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
+        "a failure loses nothing": changed(
+            GOODPUT,
+            (
+                """        if what == "fail":
             hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
+        elif what == "train":""",
+                '        if what == "train":',
+            ),
+        ),
         "what is trained last is lost": """
 def goodput(log, chips, P, peak):
     kept_hours = kept_tokens = hours = tokens = 0.0
@@ -969,287 +613,93 @@ def goodput(log, chips, P, peak):
     mpg = sched * runtime * program
     return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
 """,
-        "a failure loses the hours, not the tokens": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "a failure loses all since the start": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = kept_hours = kept_tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "runtime is a share of all hours": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / everything
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "hours for seconds": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "one chip": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "two operations for a parameter": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 2 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "MFU over all hours": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = everything * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "saving is useful": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            hours += t
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "a mean of three for the product": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = (sched + runtime + program) / 3
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "divides by nothing": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "a restart loses, not a failure": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "restart":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "a wait loses, too": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what in ("fail", "wait"):
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what == "save":
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "a wait saves": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what in ("save", "wait"):
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
-        "a restart saves": """
-def goodput(log, chips, P, peak):
-    kept_hours = kept_tokens = hours = tokens = 0.0
-    for what, t, n in log:
-        if what == "fail":
-            hours = tokens = 0.0
-        elif what == "train":
-            hours, tokens = hours + t, tokens + n
-        elif what in ("save", "restart"):
-            kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-            hours = tokens = 0.0
-    kept_hours, kept_tokens = kept_hours + hours, kept_tokens + tokens
-    everything = sum(t for _, t, _ in log)
-    held = sum(t for what, t, _ in log if what != "wait")
-    sched, runtime = held / everything, kept_hours / held
-    could = kept_hours * hour * chips * peak
-    program = 6 * P * kept_tokens / could if could else 0.0
-    mpg = sched * runtime * program
-    return {"sched": sched, "runtime": runtime, "program": program, "mpg": mpg}
-""",
+        "a failure loses the hours, not the tokens": changed(
+            GOODPUT,
+            (
+                """        if what == "fail":
+            hours = tokens = 0.0""",
+                """        if what == "fail":
+            hours = 0.0""",
+            ),
+        ),
+        "a failure loses all since the start": changed(
+            GOODPUT,
+            (
+                """        if what == "fail":
+            hours = tokens = 0.0""",
+                """        if what == "fail":
+            hours = tokens = kept_hours = kept_tokens = 0.0""",
+            ),
+        ),
+        "runtime is a share of all hours": changed(
+            GOODPUT,
+            (
+                "sched, runtime = held / everything, kept_hours / held",
+                "sched, runtime = held / everything, kept_hours / everything",
+            ),
+        ),
+        "hours for seconds": changed(
+            GOODPUT,
+            (
+                "could = kept_hours * hour * chips * peak",
+                "could = kept_hours * chips * peak",
+            ),
+        ),
+        "one chip": changed(
+            GOODPUT,
+            (
+                "could = kept_hours * hour * chips * peak",
+                "could = kept_hours * hour * peak",
+            ),
+        ),
+        "two operations for a parameter": changed(
+            GOODPUT,
+            (
+                "program = 6 * P * kept_tokens / could if could else 0.0",
+                "program = 2 * P * kept_tokens / could if could else 0.0",
+            ),
+        ),
+        "MFU over all hours": changed(
+            GOODPUT,
+            (
+                "could = kept_hours * hour * chips * peak",
+                "could = everything * hour * chips * peak",
+            ),
+        ),
+        "saving is useful": changed(
+            GOODPUT,
+            (
+                '        elif what == "save":',
+                """        elif what == "save":
+            hours += t""",
+            ),
+        ),
+        "a mean of three for the product": changed(
+            GOODPUT,
+            (
+                "mpg = sched * runtime * program",
+                "mpg = (sched + runtime + program) / 3",
+            ),
+        ),
+        "divides by nothing": changed(
+            GOODPUT,
+            (
+                "program = 6 * P * kept_tokens / could if could else 0.0",
+                "program = 6 * P * kept_tokens / could",
+            ),
+        ),
+        "a restart loses, not a failure": changed(
+            GOODPUT, ('if what == "fail":', 'if what == "restart":')
+        ),
+        "a wait loses, too": changed(
+            GOODPUT, ('if what == "fail":', 'if what in ("fail", "wait"):')
+        ),
+        "a wait saves": changed(
+            GOODPUT, ('elif what == "save":', 'elif what in ("save", "wait"):')
+        ),
+        "a restart saves": changed(
+            GOODPUT, ('elif what == "save":', 'elif what in ("save", "restart"):')
+        ),
         "of the tail the last entry": """
 def goodput(log, chips, P, peak):
     kept_hours = kept_tokens = hours = tokens = 0.0
@@ -1354,150 +804,84 @@ def rank(hours, shares, fixes):
 """,
     },
     "speculate": {
-        "a fresh token from the target after a refusal": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(p)]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+        "a fresh token from the target after a refusal": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "keeps the draft after a refusal": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, x]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            (
+                "return [*tokens, drawn(np.maximum(p - q, 0))]",
+                "return [*tokens, drawn(p)]",
+            ),
+        ),
+        "keeps the draft after a refusal": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "accepts by the draft's odds": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * p[x] >= q[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            ("return [*tokens, drawn(np.maximum(p - q, 0))]", "return [*tokens, x]"),
+        ),
+        "accepts by the draft's odds": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "accepts if the target thinks it the more likely": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if p[x] < q[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            ("if rng.random() * q[x] >= p[x]:", "if rng.random() * p[x] >= q[x]:"),
+        ),
+        "accepts if the target thinks it the more likely": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "no token of its own when all is accepted": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return tokens or [drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            ("if rng.random() * q[x] >= p[x]:", "if p[x] < q[x]:"),
+        ),
+        "no token of its own when all is accepted": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "the last token from the draft": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(Q[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            ("return [*tokens, drawn(P[last])]", "return tokens or [drawn(P[last])]"),
+        ),
+        "the last token from the draft": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "always in the row of the start": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            pass
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            ("return [*tokens, drawn(P[last])]", "return [*tokens, drawn(Q[last])]"),
+        ),
+        "always in the row of the start": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "goes on after a refusal": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                x = drawn(np.maximum(p - q, 0))
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            ("last = x", "pass"),
+        ),
+        "goes on after a refusal": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            (
+                "return [*tokens, drawn(np.maximum(p - q, 0))]",
+                "x = drawn(np.maximum(p - q, 0))",
+            ),
+        ),
         "the target alone": """
 def speculate(P, Q, start, k, runs, rng):
     rounds = []
@@ -1508,258 +892,218 @@ def speculate(P, Q, start, k, runs, rng):
         rounds.append(tokens[1:])
     return rounds
 """,
-        "one round, many times": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round()] * runs
+        "one round, many times": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "a generator of its own": """
-def speculate(P, Q, start, k, runs, rng):
-    rng = np.random.default_rng()
-
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            (
+                "return [one_round() for _ in range(runs)]",
+                "return [one_round()] * runs",
+            ),
+        ),
+        "a generator of its own": changed(
+            SPECULATE,
+            (
+                "def speculate(P, Q, start, k, runs, rng):",
+                """def speculate(P, Q, start, k, runs, rng):
+    rng = np.random.default_rng()""",
+            ),
+        ),
+        "one seed for ever": changed(
+            SPECULATE,
+            (
+                "def speculate(P, Q, start, k, runs, rng):",
+                """def speculate(P, Q, start, k, runs, rng):
+    rng = np.random.default_rng(0)""",
+            ),
+        ),
+        "what is missing, both ways": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "one seed for ever": """
-def speculate(P, Q, start, k, runs, rng):
-    rng = np.random.default_rng(0)
-
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            (
+                "return [*tokens, drawn(np.maximum(p - q, 0))]",
+                "return [*tokens, drawn(np.abs(p - q))]",
+            ),
+        ),
+        "drafts without looking back": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "what is missing, both ways": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.abs(p - q))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            ("p, q = P[last], Q[last]", "p, q = P[last], Q[start]"),
+        ),
+        "a draft of four at most": changed(
+            SPECULATE,
+            (
+                """def speculate(P, Q, start, k, runs, rng):
 """,
-        "drafts without looking back": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(k):
-            p, q = P[last], Q[start]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
-""",
-        "a draft of four at most": """
-def speculate(P, Q, start, k, runs, rng):
-    def drawn(odds):
-        return int(rng.choice(len(odds), p=odds / odds.sum()))
-
-    def one_round():
-        tokens, last = [], start
-        for _ in range(min(k, 4)):
-            p, q = P[last], Q[last]
-            x = drawn(q)
-            if rng.random() * q[x] >= p[x]:
-                return [*tokens, drawn(np.maximum(p - q, 0))]
-            tokens.append(x)
-            last = x
-        return [*tokens, drawn(P[last])]
-
-    return [one_round() for _ in range(runs)]
-""",
+                "def speculate(P, Q, start, k, runs, rng):",
+            ),
+            ("for _ in range(k):", "for _ in range(min(k, 4)):"),
+        ),
     },
     "quantise": {
-        "one scale for all": """
-def quantise(W, bits, per):
-    axis = None
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "rows and columns exchanged": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 0, "column": 1}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "the largest, not the largest magnitude": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = W.max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "divides by zero": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = largest / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "cuts off instead of rounding": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.trunc(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "one code too many": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / 2 ** (bits - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "codes without a sign": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2**bits - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "always eight bits": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / 127
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "a byte for each code": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, W.size + 4 * scales.size
-""",
-        "forgets the bytes of the scales": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8)
-""",
-        "codes that overflow int8": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(np.int8)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "bytes that are cut off": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, W.size * bits // 8 + 4 * scales.size
-""",
-        "the scale of the mean": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = 4 * np.abs(W).mean(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "overwrites the matrix": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    W /= scales
-    codes = np.round(W).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "no scale below 1e-12": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.maximum(largest, 1e-12) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "a very little on each scale": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = (largest + 1e-12) / (2 ** (bits - 1) - 1)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
-        "remembers its first scale": """
-def quantise(W, bits, per):
-    axis = {"tensor": None, "row": 1, "column": 0}[per]
-    largest = np.abs(W).max(axis=axis, keepdims=True)
-    scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1)
-    scales = quantise.__dict__.setdefault((per, bits, W.shape), scales)
-    codes = np.round(W / scales).astype(int)
-    return codes, scales, math.ceil(W.size * bits / 8) + 4 * scales.size
-""",
+        "one scale for all": changed(
+            QUANTISE,
+            ('axis = {"tensor": None, "row": 1, "column": 0}[per]', "axis = None"),
+        ),
+        "rows and columns exchanged": changed(
+            QUANTISE,
+            (
+                'axis = {"tensor": None, "row": 1, "column": 0}[per]',
+                'axis = {"tensor": None, "row": 0, "column": 1}[per]',
+            ),
+        ),
+        "the largest, not the largest magnitude": changed(
+            QUANTISE,
+            (
+                "largest = np.abs(W).max(axis=axis, keepdims=True)",
+                "largest = W.max(axis=axis, keepdims=True)",
+            ),
+        ),
+        "divides by zero": changed(
+            QUANTISE,
+            (
+                (
+                    "scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits "
+                    "- 1) - 1)"
+                ),
+                "scales = largest / (2 ** (bits - 1) - 1)",
+            ),
+        ),
+        "cuts off instead of rounding": changed(
+            QUANTISE,
+            (
+                "codes = np.round(W / scales).astype(int)",
+                "codes = np.trunc(W / scales).astype(int)",
+            ),
+        ),
+        "one code too many": changed(
+            QUANTISE,
+            (
+                (
+                    "scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits "
+                    "- 1) - 1)"
+                ),
+                "scales = np.where(largest > 0, largest, 1.0) / 2 ** (bits - 1)",
+            ),
+        ),
+        "codes without a sign": changed(
+            QUANTISE,
+            (
+                (
+                    "scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits "
+                    "- 1) - 1)"
+                ),
+                "scales = np.where(largest > 0, largest, 1.0) / (2**bits - 1)",
+            ),
+        ),
+        "always eight bits": changed(
+            QUANTISE,
+            (
+                (
+                    "scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits "
+                    "- 1) - 1)"
+                ),
+                "scales = np.where(largest > 0, largest, 1.0) / 127",
+            ),
+        ),
+        "a byte for each code": changed(
+            QUANTISE,
+            (
+                (
+                    "return codes, scales, math.ceil(W.size * bits / 8) + 4 * "
+                    "scales.size"
+                ),
+                "return codes, scales, W.size + 4 * scales.size",
+            ),
+        ),
+        "forgets the bytes of the scales": changed(
+            QUANTISE,
+            (
+                (
+                    "return codes, scales, math.ceil(W.size * bits / 8) + 4 * "
+                    "scales.size"
+                ),
+                "return codes, scales, math.ceil(W.size * bits / 8)",
+            ),
+        ),
+        "codes that overflow int8": changed(
+            QUANTISE,
+            (
+                "codes = np.round(W / scales).astype(int)",
+                "codes = np.round(W / scales).astype(np.int8)",
+            ),
+        ),
+        "bytes that are cut off": changed(
+            QUANTISE,
+            (
+                (
+                    "return codes, scales, math.ceil(W.size * bits / 8) + 4 * "
+                    "scales.size"
+                ),
+                "return codes, scales, W.size * bits // 8 + 4 * scales.size",
+            ),
+        ),
+        "the scale of the mean": changed(
+            QUANTISE,
+            (
+                "largest = np.abs(W).max(axis=axis, keepdims=True)",
+                "largest = 4 * np.abs(W).mean(axis=axis, keepdims=True)",
+            ),
+        ),
+        "overwrites the matrix": changed(
+            QUANTISE,
+            (
+                "    codes = np.round(W / scales).astype(int)",
+                """    W /= scales
+    codes = np.round(W).astype(int)""",
+            ),
+        ),
+        "no scale below 1e-12": changed(
+            QUANTISE,
+            (
+                (
+                    "scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits "
+                    "- 1) - 1)"
+                ),
+                "scales = np.maximum(largest, 1e-12) / (2 ** (bits - 1) - 1)",
+            ),
+        ),
+        "a very little on each scale": changed(
+            QUANTISE,
+            (
+                (
+                    "scales = np.where(largest > 0, largest, 1.0) / (2 ** (bits "
+                    "- 1) - 1)"
+                ),
+                "scales = (largest + 1e-12) / (2 ** (bits - 1) - 1)",
+            ),
+        ),
+        "remembers its first scale": changed(
+            QUANTISE,
+            (
+                (
+                    "    scales = np.where(largest > 0, largest, 1.0) / (2 ** "
+                    "(bits - 1) - 1)"
+                ),
+                (
+                    "    scales = np.where(largest > 0, largest, 1.0) / (2 ** "
+                    "(bits - 1) - 1)\n"
+                    "    scales = quantise.__dict__.setdefault((per, bits, "
+                    "W.shape), scales)"
+                ),
+            ),
+        ),
     },
 }
 
