@@ -123,7 +123,8 @@ def test_two_parabolas_rest_where_the_law_says():
 
 
 def test_numbers_of_the_text_are_the_package_s():
-    assert edge.break_even_rounds(1000 * 200 * KB, 2.5 * MB) == 80
+    assert edge.break_even_rounds(1000 * 200 * KB, 40 * MB) == 5
+    assert edge.break_even_rounds(1000 * 200 * KB, 0.4 * MB) == pytest.approx(500)
     assert edge.candidates(100, 0.1, 2.0) == pytest.approx(118, abs=1)
     share = edge.battery_share(4.5, 1200.0, 15 * 3600.0)
     assert share == pytest.approx(0.1)
