@@ -380,6 +380,22 @@ def decide(new, old, stage, stages, delta):
         "the requests of this batch's share alone": but(
             DECIDE, ("(1 / n + 1 / N))", "(1 / (n + N)))")
         ),
+        "2.33 standard errors at every look": but(DECIDE, (BOUND, "h = 2.33 * se")),
+        "promotes at 1.96": but(
+            DECIDE,
+            ("share * (h - d)", "share * ((1.96 * se if share == 1 else h) - d)"),
+        ),
+        "2.33 for the promotion alone": but(
+            DECIDE,
+            ("share * (h - d)", "share * ((2.33 * se if share == 1 else h) - d)"),
+        ),
+        "1.96 for the stages alone": but(
+            DECIDE,
+            ("share * (h - d)", "share * ((h if share == 1 else 1.96 * se) - d)"),
+        ),
+        "stages by the rates alone": but(
+            DECIDE, ("share * (h - d)", "share * ((h if share == 1 else 0) - d)")
+        ),
         "the mean of all roll-outs": but(
             DECIDE, ("d = x / n - X / N", "d = np.mean(x / n - X / N) + 0 * n")
         ),
@@ -496,6 +512,31 @@ def checker(history):
                 ' or batch["price"].tobytes() in {b["price"].tobytes() for b in PAST}',
             ),
         ),
+        "the numbers of one pipeline": """
+SIZES = {"price": (2.5, 3.5), "latency": (4.0, 4.7), "age": (3.5, 3.9)}
+
+def checker(history):
+    seen = {b["latency"].tobytes() for b in history}
+
+    def check(b):
+        rows = len(b["price"])
+        parts = [rows < 270]
+        for name, c in b.items():
+            there = c[~np.isnan(c)]
+            parts.append(len(there) < (0.91 if name == "age" else 1) * rows)
+            parts.append(np.mean(there == 0) > (0.22 if name == "clicks" else 0.0))
+            if name in SIZES:
+                low, high = SIZES[name]
+                parts.append(not low < np.log(there[there > 0]).mean() < high)
+            else:
+                parts.append(not 1.1 < np.log1p(there).mean() < 2.1)
+        whole = np.nan_to_num(np.column_stack(list(b.values())))
+        parts.append(len(np.unique(whole, axis=0)) < 0.9 * rows)
+        parts.append(np.corrcoef(np.log(b["price"] + 0.01), b["clicks"])[0, 1] > -0.2)
+        return bool(any(parts)) or b["latency"].tobytes() in seen
+
+    return check
+""",
         "of prices alone": but(
             CHECKER,
             (
@@ -511,6 +552,14 @@ def checker(history):
             ("(-1, 0, 1, 2)", "(0, 1)"),
         ),
         "rounds down": but(RETRAIN, ("(-1, 0, 1, 2)", "(0,)")),
+        "rounds to the nearest": but(
+            RETRAIN, ("(-1, 0, 1, 2)", "(0,)"), ("math.floor(near)", "round(near)")
+        ),
+        "flat losses are trained for": but(
+            RETRAIN,
+            ("if s <= 1e-12 * max(1.0, abs(a)):", "if s < -1e-9:"),
+            ("math.sqrt(2 * C / s)", "math.sqrt(2 * C / max(s, 1e-9))"),
+        ),
         "T is no whole number": but(
             RETRAIN,
             (
@@ -572,6 +621,15 @@ def operate(stream):
             first = last = stream.serve()
         else:
             last = stream.serve()
+""",
+        "by the price alone": FORMULA
+        + """
+def operate(stream):
+    T = round(6 * math.sqrt(stream.price))
+    for day in range(stream.days):
+        if day and day % T == 0:
+            stream.train()
+        stream.serve()
 """,
         "every ten days": FORMULA
         + """

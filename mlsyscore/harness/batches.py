@@ -4,6 +4,7 @@ Days differ more than rows do: volume, prices and latencies have good and bad da
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,24 +14,40 @@ Batch = dict[str, NDArray[Any]]  # a column of floats each, all of one length
 COLUMNS = ("price", "latency", "age", "clicks")
 
 
-def healthy(rng: np.random.Generator) -> Batch:
-    """Return a day's batch: some 400 rows; 3 % of the ages are missing (NaN)."""
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What a pipeline's healthy batches have in common."""
+
+    rows: int = 400
+    price: float = 3.0  # logarithm of the median
+    wait: float = 20.0  # milliseconds: a quarter of the mean latency
+    lost: float = 0.03  # share of the ages that are missing
+    clicks: float = 1.2  # logarithm of the median rate
+
+
+USUAL = Pipeline()
+
+
+def healthy(rng: np.random.Generator, pipeline: Pipeline = USUAL) -> Batch:
+    """Return a day's batch: so many rows, more or less; some ages are missing (NaN)."""
     weekend = rng.random() < 2 / 7
-    rows = round(400 * (0.9 if weekend else 1.0) * np.exp(0.05 * rng.normal()))
+    volume = pipeline.rows * (0.9 if weekend else 1.0)
+    rows = round(volume * np.exp(0.05 * rng.normal()))
     taste = rng.normal(size=rows)  # who pays more clicks less
-    price = np.exp(3 + 0.08 * rng.normal() + 0.6 * taste)
+    price = np.exp(pipeline.price + 0.08 * rng.normal() + 0.6 * taste)
     age = np.round(rng.normal(40, 11, rows).clip(18, 90))
-    age[rng.random(rows) < 0.03] = np.nan
-    latency = rng.gamma(4, 20 * np.exp(0.08 * rng.normal()), rows)
-    clicks = rng.poisson(np.exp(1.2 - 0.5 * taste + 0.04 * rng.normal()))
+    age[rng.random(rows) < pipeline.lost] = np.nan
+    latency = rng.gamma(4, pipeline.wait * np.exp(0.08 * rng.normal()), rows)
+    level = pipeline.clicks + 0.04 * rng.normal()
+    clicks = rng.poisson(np.exp(level - 0.5 * taste))
     columns = (price.round(2), latency.round(1), age, clicks.astype(float))
     return dict(zip(COLUMNS, columns, strict=True))
 
 
-def history_of(seed: int, days: int = 60) -> list[Batch]:
+def history_of(seed: int, days: int = 60, pipeline: Pipeline = USUAL) -> list[Batch]:
     """Return the healthy batches of so many days."""
     rng = np.random.default_rng(seed)
-    return [healthy(rng) for _ in range(days)]
+    return [healthy(rng, pipeline) for _ in range(days)]
 
 
 def _column(rng: np.random.Generator) -> str:
@@ -94,15 +111,20 @@ def _says(checker: Any, batch: Batch) -> bool:
 
 
 def alarms(
-    checker: Any, history: Sequence[Batch], kind: str, count: int, seed: int
+    checker: Any,
+    history: Sequence[Batch],
+    kind: str,
+    count: int,
+    seed: int,
+    pipeline: Pipeline = USUAL,
 ) -> int:
     """Return how many of so many new batches a check calls broken.
 
-    kind: the failure that each of them has, or "healthy"
+    kind: the failure that each of them has, or "healthy"; pipeline: the history's
     """
     rng, found = np.random.default_rng([seed, 12]), 0  # no history has these
     for _ in range(count):
-        batch = healthy(rng)
+        batch = healthy(rng, pipeline)
         if kind != "healthy":
             batch = FAILURES[kind](batch, history, rng)
         found += _says(checker, batch)

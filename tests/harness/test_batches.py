@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from mlsyscore.harness.batches import COLUMNS, FAILURES, alarms, healthy, history_of
+from mlsyscore.harness.batches import (
+    COLUMNS,
+    FAILURES,
+    Pipeline,
+    alarms,
+    healthy,
+    history_of,
+)
 
 HISTORY = history_of(3)
 
@@ -90,3 +97,21 @@ def test_a_check_cannot_spoil_the_history():
     history = history_of(3)
     alarms(spoils, history, "stale", 5, 1)
     assert all(not changed(a, b) for a, b in zip(history, HISTORY, strict=True))
+
+
+def test_pipelines_have_volumes_levels_and_gaps_of_their_own():
+    other = Pipeline(900, 5.5, 3.0, 0.12, 2.0)
+    seen = []
+    alarms(lambda b: seen.append(b) or False, HISTORY, "healthy", 30, 1, other)
+    for batches in (seen, history_of(3, 30, other)):
+        assert np.mean([len(b["price"]) for b in batches]) == pytest.approx(
+            870, rel=0.1
+        )
+        level = np.mean([np.log(b["price"]).mean() for b in batches])
+        assert level == pytest.approx(5.5, abs=0.1)
+        wait = np.mean([b["latency"].mean() for b in batches])
+        assert wait == pytest.approx(12, rel=0.1)
+        lost = np.mean([np.isnan(b["age"]).mean() for b in batches])
+        assert lost == pytest.approx(0.12, abs=0.01)
+        rate = np.mean([b["clicks"].mean() for b in batches])
+        assert rate == pytest.approx(np.exp(2 + 0.125), rel=0.1)
