@@ -74,7 +74,7 @@ guess_round = 5.3  # tokens
 # graphs](https://developer.nvidia.com/blog/cuda-graphs/)).  Beyond its own 2.9 µs each
 # took 6.7 µs if the program waited for every one, and 0.9 µs if it ran ahead.  We take
 # 0.9 µs.  Chapter 2 let the two pipes overlap, and took the larger of the first two
-# terms.  Their sum is the cautious choice, and at most twice as much.
+# terms.  For a time their sum is the cautious choice, and at most twice as much.
 #
 # An operator is **launch-bound** if its launch takes longer than its bytes and longer
 # than its operations.  A rule for the head, with these launches: *on an H100 an
@@ -360,8 +360,8 @@ print("rivals: bytes alone 9.0; same operations, same time 1.0")
 
 # %% [markdown]
 # What a run shows for certain is the count: eight operators and 134 MB of results
-# against one and 17 MB.  Where more time is gained than the law says, finding memory
-# for each result is a candidate; this test does not tell.
+# against one and 17 MB.  In time a rival may come nearer than the law: what else the
+# eight operators spend, such as finding memory for each result, neither counts.
 #
 # ## Softmax in one pass, attention in tiles
 #
@@ -515,12 +515,12 @@ for name, T in (
 # Operations alone say that the plain program is the faster one.  With our count of
 # operations the sum comes nearest to the two times, while chapter 2's larger of both
 # comes nearer to their ratio.  This answers the opening: *by the law at least 26 of the
-# slow program's 42 ms went on bytes.*  Our formula counts the forward pass, 9 of the 40
-# GB.  Of these sixteen of seventeen are scores and weights that the program writes and
-# reads again.  Of 30 % of its time no row gives an account.
+# slow program's 42 ms went on bytes.*  By our formula the forward pass moves 9 GB,
+# sixteen of seventeen of them scores and weights that are written and read again.  The
+# other 31 of the paper's 40 GB, and 30 % of the time, we do not take apart.
 #
-# PyTorch's `scaled_dot_product_attention` works in tiles.  The profiler sees the bytes
-# of its results, though not those that it reads.
+# PyTorch's `scaled_dot_product_attention` works in tiles here.  The profiler sees the
+# bytes of its results, though not those that it reads.
 
 # %%
 #| tags: [nbval-ignore-output]
@@ -588,16 +588,16 @@ if on == "cuda":
 # A **CUDA graph** records a list of launches once and starts it whole.  In NVIDIA's
 # test the 0.9 µs of an operator became 0.5 in a graph.
 #
-# How much of a real program's time is beyond its bytes?  PyTorch's gpt-fast writes
-# tokens with a 7B Llama on an A100 of 80 GB, 25.5 a second as first written.  Under
-# `torch.compile`, with operators fused and launched as a graph, it writes 107.0
+# How much of a real program's time is beyond reading its weights?  PyTorch's gpt-fast
+# writes tokens with a 7B Llama on an A100 of 80 GB, 25.5 a second as first written.
+# Under `torch.compile`, with operators fused and launched as a graph, it writes 107.0
 # ([blog](https://pytorch.org/blog/accelerating-generative-ai-2/)).
 
 # %%
 weights = 2 * 6.74e9 / (2.039 * TB)  # seconds to read them, two bytes each
 for name, rate in (("as written", 25.5), ("compiled", 107.0)):
     rest = 1 / rate - weights
-    print(f"{name:10} {1 / rate / ms:4.1f} ms a token, {rest / ms:4.1f} beyond bytes")
+    print(f"{name:10} {1 / rate / ms:4.1f} ms a token, {rest / ms:4.1f} beyond weights")
 
 # %% [markdown]
 # Compiling took away 30 of 39 ms, and not one byte of the weights.  With it came a
@@ -814,8 +814,9 @@ if get_ipython():  # how good must a draft be for 256 readers?
     interact(draw, a=(0.3, 0.95), c=(0.0, 0.3))
 
 # %% [markdown]
-# By the law many readers use up the spare arithmetic.  Drafting becomes a loss from
-# some 140 readers on with eight drafts, from 280 with four, from 480 with two.
+# By the law many readers use up the spare arithmetic, and below 1 drafting is a loss.
+# With eight drafts it becomes one at fewer readers than with two.  The sum puts that
+# some 140 to 480 readers off; if the two pipes overlap perfectly, it comes sooner.
 #
 # ## Hours that count
 #

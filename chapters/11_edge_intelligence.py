@@ -195,19 +195,18 @@ for batch in (64, 1024):
         rival = 4 * weights + few / weights * (12 * weights + every)
         peak = device.peak_memory(lambda w=way, b=batch: two_steps(w, b))
         found[way] = np.array([peak, memory(weights, few, kept), rival]) / MB
+    lacks = ", ".join(f"{way} {1 - x[1] / x[0]:.0%}" for way, x in found.items())
     for way in ("adapters", "last layer"):
         found[way] = found["all"] - found[way]
     for way, (peak, law, rival) in found.items():
         what = "held if all train" if way == "all" else f"spared by {way}"
         print(f"batch {batch:4}, {what:20} {peak:9.1f} {law:6.1f} {rival:13.1f}")
-held, *spared = (1 - law / peak for peak, law, _ in found.values())
-print(f"large batch: the law lacks {held:.0%} of what is held, and is off by")
-print(f"{np.abs(spared).max():.0%} at most in what is spared")
+print(f"of what is held at the large batch the law lacks: {lacks}")
 
 # %% [markdown]
 # The law leaves out what a step holds for a moment, such as the gradient that is on its
-# way.  So its totals, 242 MB too, are lower bounds; in what is *spared* that should
-# cancel.
+# way.  So its totals, 242 MB too, are lower bounds, and the less a step holds, the more
+# they lack.  In what is *spared* most of that cancels.
 
 # %% [markdown]
 # ## What adapters buy
@@ -253,7 +252,8 @@ print("for adapters nearer:", ("the count", "one forward pass")[int(nearer.argmi
 # %% [markdown]
 # ## Energy and heat
 #
-# Energy is power times time.  Does a program's arithmetic set the power?  MLPerf Tiny
+# Energy is power times time.  Is the power the same for every program, or
+# does the arithmetic set the energy?  MLPerf Tiny
 # has published energies and rates of small boards that run networks of eight-bit
 # integers ([results v1.2](https://github.com/mlcommons/tiny_results_v1.2)).  We take a
 # board's power from one network and predict another's energy from its time.  The rival
@@ -532,7 +532,7 @@ for a in ((2, 2), (1, 4)):
         print(f"{a[0]} and {a[1]} {s:14} {row}")
 
 # %% [markdown]
-# Equal curvatures shift nothing, unequal ones do.
+# Equal curvatures shift nothing, unequal ones do as soon as a round has several steps.
 #
 # ## Unlike data
 #
@@ -716,7 +716,7 @@ plt.show()
 
 # %% [markdown]
 # A fifth of the phones, drawn at random, is hardly missed.  The slow fifth costs its
-# digit some 50 points on average, from 9 to 80 (the figure's crossed bars), and the
+# digit some 50 points on average, from 9 (digit 0) to 80 (digit 9), and the
 # others nothing that shows.  The mean over all pictures dilutes it tenfold.
 #
 # **Participation bias** is the error of a model that learned from those who were able
@@ -852,7 +852,8 @@ print(f"1,000 phones, 100 drop out: {900 * 101:,} masks")
 # $\log_2\rho$ bits.
 #
 # The test is a network of 64, 32 and 10 units for the digits.  Of the 300 pictures to
-# calibrate on, one came unscaled: pixels to 16, or to 255, instead of 1.
+# calibrate on, one came unscaled: pixels, and the constant, to 16
+# or 255 instead of 1.
 
 
 # %%
@@ -931,18 +932,18 @@ for case, bright, cut in (
 # bits are left.  Cut a larger share of the values than bad samples can hold.*
 #
 # Back to the phone.  By the law, adapters bring 360 MB down to 242, recomputation on
-# top of them to 142, and training one layer to 72.  With adapters and no recomputation,
-# a cool phone works 13 minutes for 7 % of its battery and sends 0.4 MB; recomputing
-# half makes it 17 minutes and 8 %.  Many phones together learn all digits, but badly
-# those of phones left out.
+# top of them to 142, and training one layer to 72, all at the least.  With adapters and
+# no recomputation, a cool phone works 13 minutes for 7 % of its battery and sends 0.4
+# MB; recomputing half makes it 17 minutes and 8 %.  Many phones together learn all
+# digits, but a digit that is mostly on phones left out worse, here by 9 to 80 points.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
 # The open calculations of *Machine Learning Systems at Scale* (mlsysim 0.3.0) give the
 # 40 and 360 MB, the 4.5 W and the photos.  MACs are those of MLPerf Tiny's reference
 # models (Banbury et al., arXiv 2106.07597).  The boards are those of the closed
-# division with measured energies of two networks at one clock.  Heat, links, deadline
-# and deals are ours.
+# division with measured energies of at least two networks at one clock.  Heat, links,
+# deadline and deals are ours.
 #
 # </details>
 #
@@ -1035,7 +1036,7 @@ for case, bright, cut in (
 # > - Where the power does not depend on the program, energy is time.
 # > - One step a round makes averaging one big step, in whatever hands the data are.
 # >   Longer rounds save most if phones are alike, and may drift if not.
-# > - Who is left out is missed on their own data, and the mean dilutes it.
+# > - Who is left out is missed on what hardly anyone else has, and the mean dilutes it.
 # > - An update can be a picture.  Masks with secret seeds hide each one, not the sum.
 # > - One bad sample can take all eight bits.  Let calibration cut off a few values.
 
