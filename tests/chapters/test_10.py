@@ -124,7 +124,7 @@ def test_each_pass_reads_the_caches_that_are_there(static):
 
 
 def test_the_law_is_exact_where_prompts_are_spread(monkeypatch):
-    """As the text says: what lifts the play above the law are prompts in lumps."""
+    """What lifts the play a little above the law are prompts in lumps."""
     c, x = played(STEM), 4.2
     whole = c["seconds"]
     law = c["each_token"](x) / c["ms"]
