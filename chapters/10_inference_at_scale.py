@@ -48,9 +48,9 @@ plt.style.use("mlsyscore.figures")
 #    request, and 29 requests fitted.  Now each gets room for its own length only, and
 #    three times as many fit.  How many times as much traffic can this chip take?
 # 3. Each of many servers is busy 90 % of the time.  Every request goes to a server at
-#    random, and stays there, waiting and served, for 10 mean service times.  Now two
-#    servers are drawn for each request, and the one with fewer requests gets it.  For
-#    how many mean service times does a request stay?
+#    random, and stays there, waiting and served, for 10 mean service times (these times
+#    are exponential).  Now two servers are drawn for each request, and the one with
+#    fewer requests gets it.  For how many mean service times does a request stay?
 # 4. A model took 184,320 GPU hours to train.  A million users each send it 50 requests
 #    a day.  After how many days has answering taken as many GPU hours as training?
 
@@ -384,9 +384,9 @@ print(f"in blocks of 16: {int(PLACES * (1 - paged(mean, 16)))} places")
 # The law fails for a block of 2,048: most requests are shorter, so their ends are not
 # spread evenly over a block.  With short blocks, three times as many requests fit.
 #
-# How much more traffic is that?  Let all $B$ places be taken at any time.  A step
-# then gives $B$ tokens.  So a request of $n_\text{out}$ tokens takes, of the chip's
-# time, its prompt's $T_\text{prompt}$ and $n_\text{out}/B$ of a step for each place:
+# How much more traffic is that?  Let all $B$ places be taken at any time.  A step then
+# gives $B$ tokens.  So a request of $n_\text{out}$ tokens takes, of the chip's time,
+# its prompt's $T_\text{prompt}$ and its part of $n_\text{out}$ steps, a $B$-th of each:
 #
 # $$ \frac{1}{x_\text{max}} = T_\text{prompt}
 #    + \frac{n_\text{out}}{B}\left(T_\text{fix} + B\,T_\text{var}\right)
@@ -645,7 +645,7 @@ print(f"  mean TPOT    {ratio:.2f} ± {half:.2f} times")
 print(f"  p99 of TTFT  {slow:.1f} ± {half_slow:.1f} times")
 
 # %%
-print("traffic  wait for room over 0.3 s  such waits in slowest 1 % (median)")
+print("traffic  begun later than 0.3 s  time to begin, slowest 1 % (median)")
 for x, runs in asked.items():
     late = [r for run in runs for r in run if r.arrival > 60]
     room = np.array([r.start - r.arrival for r in late])
@@ -765,11 +765,11 @@ print(f"one of 15, mean TPOT {tpot:.1f} ± {half:.1f}, at 25: {verdict(tpot, hal
 # %% [markdown]
 # A row counts all requests of a fleet over eight minutes, less the first.  At 25 ms the
 # queue's 15 keep the time per token, and 13 break it.  At 50 ms the law says 12, with
-# little to spare, and the play breaks the p99 of the first token.  With 13 one burst
-# decides the p99, and three traces leave it open.  The rival, throughput and a tenth,
-# says 13 too, but it does not know the bound: at 25 ms the same 13 break it.  Little's
-# counts are far lower: in the mean, places are free, in the tail they are not.  Rule of
-# thumb: *size for the time per token, then play the tail.*
+# little to spare, and the play breaks the p99 of the first token.  With 13 the p99
+# differs so much between traces that three leave it open.  The rival, throughput and a
+# tenth, says 13 for both bounds: it does not know the bound, and at 25 ms 13 break it.
+# Little's counts are far lower: in the mean, places are free, in the tail they are
+# not.  Rule of thumb: *size for the time per token, then play the tail.*
 #
 # ## Two choices
 #
@@ -779,8 +779,9 @@ print(f"one of 15, mean TPOT {tpot:.1f} ± {half:.1f}, at 25: {verdict(tpot, hal
 # Let a share $u_k$ of many servers hold at least $k$ requests.  A newcomer raises a
 # server to $k$ if the better of its two draws holds exactly $k-1$.  That has the
 # probability $u_{k-1}^2-u_k^2$.  Servers that hold $k$ fall back at the rate of
-# departures, $u_k-u_{k+1}$.  Where both flows balance, with arrivals at $\rho$ for each
-# server and mean service time 1,
+# departures, $u_k-u_{k+1}$.  Where both flows balance, with arrivals at random
+# moments, $\rho$ for each server, and exponential service times of mean 1 (an end is
+# equally likely at any moment, however long a request has run),
 #
 # $$ \rho\,(u_{k-1}^2-u_k^2) = u_k-u_{k+1}
 #    \quad\Longrightarrow\quad u_k = \rho\,u_{k-1}^2
@@ -915,8 +916,8 @@ for name, f in (("law", spread), ("all at once", all_wrong)):
 # The law's range is right in as many draws as each of its quantities.  It breaks where
 # errors share a cause: a product that fails loses users *and* their requests.
 #
-# Ten times Azure's chat takes 12 A100s if the router looks at two, and 13 or more
-# at random.  A
+# Inside our bounds and in these traces, ten times Azure's chat takes 12 A100s if the
+# router looks at two, and 13 or more at random.  A
 # million written tokens, with their prompts, cost about half a dollar.  But our chip is
 # kind: with memory at 0.7 of its rate the law asks for 16, not 12, and for 0.70
 # dollars.  Measure one replica before you order twelve.
@@ -947,7 +948,8 @@ for name, f in (("law", spread), ("all at once", all_wrong)):
 #    <details><summary>Answer</summary>
 #
 #    Small keys shorten steps (but may cost quality), a prefix spares reading and room.
-#    Twice the memory shortens no step; it only spares first tokens the wait for room.
+#    Twice the memory shortens no step: it brings a twentieth more traffic, and a
+#    shorter wait for room.
 #
 #    ```python
 #    def changed(memory=1, size=1, shared=0):

@@ -205,8 +205,8 @@ print(f"of what is held at the large batch the law lacks: {lacks}")
 
 # %% [markdown]
 # The law leaves out what a step holds for a moment, such as the gradient that is on its
-# way.  So its totals, 242 MB too, are lower bounds, and the less a step holds, the more
-# they lack.  In what is *spared* most of that cancels.
+# way.  So its totals, 242 MB too, are lower bounds.  At one batch, the less a way
+# holds, the larger the share that they lack.  In what is *spared* most of that cancels.
 
 # %% [markdown]
 # ## What adapters buy
@@ -223,9 +223,9 @@ print(f"of what is held at the large batch the law lacks: {lacks}")
 # times: forward, backward for the gradient of the inputs, and backward for the gradient
 # of the weights.  Frozen matrices need no third pass: by this count adapters take 2/3
 # of the time.  The lowest layer skips the middle pass, and Adam's own time shrinks with
-# the trained weights, so expect less than 2/3.  Recomputing the lower half runs half of
-# the forward pass again: 7/6.  The rival says that adapters leave little more than one
-# forward pass, 1/3.
+# the trained weights; the adapters' own thin products come on top.  Expect about 2/3.
+# Recomputing the lower half runs half of the forward pass again: 7/6.  The rival says
+# that adapters leave little more than one forward pass, 1/3.
 
 # %%
 #| tags: [nbval-ignore-output]
@@ -250,10 +250,13 @@ nearer = abs(np.log(times["adapters"] / times["all"] / np.array([2 / 3, 1 / 3]))
 print("for adapters nearer:", ("the count", "one forward pass")[int(nearer.argmin())])
 
 # %% [markdown]
+# The counts have the matrices only.  The GELUs, and what it takes to recompute at all,
+# come on top.  If your ratios are far above them, take what follows as the least.
+#
 # ## Energy and heat
 #
-# Energy is power times time.  Is the power the same for every program, or
-# does the arithmetic set the energy?  MLPerf Tiny
+# Energy is power times time.  Is the power the same for every program, or does the
+# arithmetic set the energy?  MLPerf Tiny
 # has published energies and rates of small boards that run networks of eight-bit
 # integers ([results v1.2](https://github.com/mlcommons/tiny_results_v1.2)).  We take a
 # board's power from one network and predict another's energy from its time.  The rival
@@ -608,7 +611,8 @@ print("kB up in a round: {:.0f}; all pictures once: {:.0f}".format(*sizes))
 
 # %% [markdown]
 # A phone alone wins on its own digits only because it chooses among few: told the same,
-# the federated model is ahead.  The cloud's lead is the price of five steps in a round.
+# the federated model is ahead.  With one step a round cloud and phones would have the
+# same model, so the cloud's lead is the price of five.
 #
 # Bytes are no reason to federate *here*: two rounds send more than all the pictures.
 # Updates are the smaller flow for at most
@@ -932,10 +936,11 @@ for case, bright, cut in (
 # bits are left.  Cut a larger share of the values than bad samples can hold.*
 #
 # Back to the phone.  By the law, adapters bring 360 MB down to 242, recomputation on
-# top of them to 142, and training one layer to 72, all at the least.  With adapters and
-# no recomputation, a cool phone works 13 minutes for 7 % of its battery and sends 0.4
-# MB; recomputing half makes it 17 minutes and 8 %.  Many phones together learn all
-# digits, but a digit that is mostly on phones left out worse, here by 9 to 80 points.
+# top of them to 142, and training one layer to 72, all at the least.  By the counts,
+# with adapters and no recomputation, a cool phone works 13 minutes for 7 % of its
+# battery and sends 0.4 MB; recomputing half makes it at least 17 minutes and 8 %.  Many
+# phones together learn all digits, but a digit that is mostly on phones left out worse,
+# here by 9 to 80 points.
 #
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
