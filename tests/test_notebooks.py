@@ -150,6 +150,5 @@ def test_a_new_chapter_has_the_form(tmp_path, monkeypatch):
     *_, output = (o for c in other.cells for o in c.get("outputs", []) if "text" in o)
     output.text += "and more\n"
     nbformat.write(other, notebook)
-    played.played.cache_clear()
     with pytest.raises(AssertionError, match="99_a_new_chapter prints this"):
-        played.played(stem)
+        played.played.__wrapped__(stem)  # to clear the cache would drop chapters in use
