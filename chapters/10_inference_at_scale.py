@@ -932,7 +932,7 @@ for name, f in (("law", spread), ("all at once", all_wrong)):
 # <details><summary>Sources, and where ours differs from the book's</summary>
 #
 # The trace's means, medians and p99s are computed from the published file (Patel et
-# al., *Splitwise*, ISCA 2024; `../shared/data/azure_llm_trace_2023_summary.csv`).
+# al., *Splitwise*, ISCA 2024).
 #
 # *Machine Learning Systems at Scale* takes T_fix = 40 ms, T_var = 0.5 ms: a knee of 80.
 #
