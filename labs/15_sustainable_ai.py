@@ -217,8 +217,7 @@ plt.show()
 # work, so after `a` years the newest needs $(1-gain)^a$ of it.  In its year number `a`,
 # counted from 0, a machine *wastes* the share $1-(1-gain)^a$ of its energy.  Keep each
 # machine for `T` whole years.  A year then emits, on average, `made/T` and the mean
-# waste of the years 0 to `T - 1`.  Find the `T` from 1 to 30 for which that is least;
-# the smaller of equals.
+# waste of the years 0 to `T - 1`.  Find the `T` from 1 to 30 for which that is least.
 #
 # **The grid.**  At which intensity are `T` and `T + 1` years equally good?
 
@@ -362,12 +361,13 @@ plt.show()
 # Jobs may wait, be interrupted, and be divided among sites.  Hours are counted from 0.
 #
 # - A job is `(energy, first, deadline, power, allowed)`.  Its machines need `energy`
-# MWh in the hours `first`, `first + 1`, ..., `deadline - 1`.  In one hour they take at
-# most `power` MWh, over *all* sites together.  It may run at the sites in the list
-# `allowed` only, for its data must not leave them.  - A site is `(pue, feed,
-# intensity)`.  It takes from its grid `pue` times what its machines take, at most
-# `feed` MWh in an hour.  `intensity` lists g/kWh for each hour; all sites have as many
-# hours.
+#   MWh in the hours `first`, `first + 1`, ..., `deadline - 1`.  In one hour they take
+#   at most `power` MWh, over *all* sites together.  The job may run only at the sites
+#   whose numbers are in the list `allowed`, for its data must not leave them.
+# - A site is `(pue, feed, intensity)`.  It takes from its grid `pue` times what its
+#   machines take, at most `feed` MWh in an hour.  `intensity` lists what a
+#   kilowatt-hour from that grid emits, in grams, for each hour; all sites have as many
+#   hours.
 #
 # Return an array, or nested lists, of the shape (jobs, sites, hours): the MWh that the
 # *machines* of each job take.  Limits may be missed by 0.001 MWh.  What the sites emit
@@ -426,6 +426,13 @@ tight = [(9, 0, 3, 3, [0]), (3, 1, 2, 3, [0])]
 label = "two jobs that fill three hours and one more MWh"
 must_raise(label, ValueError, schedule, [*tight, (1, 0, 3, 1, [0])], one)
 ### BEGIN HIDDEN TESTS
+room = [(1.25, 5, [90.0, 40.0, 70.0, 300.0, 20.0])]
+for energy, fits in ((6, False), (4, True)):  # hours 1 and 2 are full; others are free
+    both = [(energy, 1, 3, 4, [0]), (energy, 1, 3, 4, [0]), (1, 0, 5, 1, [0])]
+    if fits:
+        kept("a full window", returned("a window", schedule, both, room), both, room)
+    else:
+        must_raise("a full window", ValueError, schedule, both, room)
 sizes = [{}, {"n": 3, "n_sites": 1, "hours": 25}, {"n": 6, "n_sites": 3, "hours": 47}]
 for seed in range(9):
     jobs, sites = drawn(40 + seed, **sizes[seed % 3])
