@@ -322,6 +322,12 @@ WRONG = {
                 "    for y, n in groups[:1]:\n        order",
             ),
         ),
+        "a grid of rates": but(
+            THRESHOLD, ("for t in corners]", "for t in np.linspace(0, 1, 1001)]")
+        ),
+        "two groups only": but(
+            THRESHOLD, ("for y, n in tables]", "for y, n in tables[:2]]")
+        ),
         "each group's own best": but(
             THRESHOLD,
             (
@@ -391,6 +397,16 @@ WRONG = {
         "small cells too": but(AUDIT, ("if n < 30 or m < 30:", "if n < 1 or m < 1:")),
         "30 is too few": but(AUDIT, ("if n < 30 or m < 30:", "if n <= 30 or m <= 30:")),
         "small rests too": but(AUDIT, ("if n < 30 or m < 30:", "if n < 30 or m < 1:")),
+        "cells with five flags": but(
+            AUDIT, ("if n < 30 or m < 30:", "if n < 30 or m < 30 or k < 5:")
+        ),
+        "Sidak's levels": but(
+            AUDIT,
+            (
+                "level / (len(p_values) - rank)",
+                "1 - (1 - level) ** (1 / (len(p_values) - rank))",
+            ),
+        ),
         "one-sided": but(AUDIT, ("(2 * ndtr(-abs(z)), i)", "(ndtr(-abs(z)), i)")),
         "more flags only": but(
             AUDIT, ("(2 * ndtr(-abs(z)), i)", "(2 * min(ndtr(-z), 0.5), i)")
