@@ -104,9 +104,41 @@ def test_the_programme_keeps_its_limits_and_one_more_megawatt_is_worth_its_price
     limits[h] += 1
     more = c["programme"](c["MONDAY"], limits)
     assert best.fun - more.fun == pytest.approx(-best.ineqlin.marginals[h], rel=1e-6)
-    for key in c["ORDERS"].values():
-        other = c["one_by_one"](key, F)
-        assert other is None or (other @ c["MONDAY"]).sum() >= best.fun - 1e-6
+    for first in c["FIRST"].values():
+        for key in c["ORDERS"].values():
+            other = c["one_by_one"](first, key, F)
+            assert other is None or (other @ c["MONDAY"]).sum() >= best.fun - 1e-6
+
+
+def test_least_slack_and_cleanest_hour_reach_the_programme_under_8_megawatts():
+    c = played(STEM)
+    first, key = c["FIRST"]["least slack"], c["ORDERS"]["cleanest hour first"]
+    x = c["one_by_one"](first, key, 8)
+    best = c["programme"](c["MONDAY"], 8)
+    assert (x @ c["MONDAY"]).sum() == pytest.approx(best.fun)
+    assert c["one_by_one"](c["FIRST"]["deadline"], key, 8) is None
+    # where "66 kg" of one more megawatt at 11 o'clock come from
+    assert -best.ineqlin.marginals[11] == pytest.approx(348 - 282)
+    assert sorted(c["MONDAY"])[0] == c["MONDAY"][11] == 282
+
+
+def test_the_night_s_verdict_holds_by_the_local_clock():
+    c = played(STEM)
+    for CI, ahead, dirtier in (
+        *((c[grid], h, True) for grid in ("GERMANY", "MONDAY") for h in (0, 1, 2)),
+        *((c["BRITAIN"], h, False) for h in (0, 1)),
+    ):
+        local = np.roll(CI, ahead)  # local hour h is UTC hour h - ahead
+        assert (local[:6].mean() > local[10:16].mean()) == dirtier
+
+
+def test_the_law_s_age_replaces_too_early_since_the_power_falls():
+    """Under steady progress its age costs more, and less with the present power."""
+    c = played(STEM)
+    newest = c["chip"] * np.exp(-c["g"] * np.arange(240) * year / 12)
+    for case in c["cases"]:
+        kg = [c["keep"](newest, f, *case) for f in (c["the_law"], c["law_own_power"])]
+        assert kg[1] < kg[0]
 
 
 def test_rebound_is_the_package_s():
