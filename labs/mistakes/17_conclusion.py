@@ -339,6 +339,17 @@ WRONG = {
         "the noise below the least": changed(
             DUTIES, ("return low / 100", "return (low - 1) / 100")
         ),
+        "less noise than is on offer": changed(
+            DUTIES, ("low, high = 30, 5000", "low, high = 2, 5000")
+        ),
+        "shares of each group's people for people": changed(
+            DUTIES,
+            ("w + v < best[0]", "w / len(good_a) + v / len(good_b) < best[0]"),
+            ("(w + v, at, other)", "(w / len(good_a) + v / len(good_b), at, other)"),
+        ),
+        "a gap on one side only": changed(
+            DUTIES, ("abs(t - u) <= gap", "t - u <= gap")
+        ),
         "the most noise where none will do": changed(
             DUTIES, ('raise ValueError("no noise is enough")', "return 50.0")
         ),
@@ -404,6 +415,13 @@ WRONG = {
                 "        three = (at_low, start, at_high)",
                 "        start = evaluate(dict(plan))\n"
                 "        three = (at_low, start, at_high)",
+            ),
+        ),
+        "an infinite share is cut": changed(
+            TORNADO,
+            (
+                "name, at_low, at_high, flips))",
+                "name, min(at_low, 9), min(at_high, 9), flips))",
             ),
         ),
         "tries the middle too": changed(
@@ -500,6 +518,14 @@ WRONG = {
                 "    del x['at_a']\n"
                 "    return x",
             ),
+        ),
+        "forgets the cost": changed(
+            DESIGN,
+            (NARROW, 'better(brief, {**x, "site": site}, NAMES[:2] + NAMES[3:])'),
+        ),
+        "forgets the gap": changed(
+            DESIGN,
+            (NARROW, 'better(brief, {**x, "site": site}, NAMES[:7] + NAMES[8:])'),
         ),
         "forgets the p99": changed(
             DESIGN,

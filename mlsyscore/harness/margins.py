@@ -71,7 +71,7 @@ def fewest_wrong(a: People, b: People, gap: float) -> int:
 
 
 def _alike(x: float, y: float) -> bool:
-    return x == y or abs(x - y) <= CLOSE * abs(y)
+    return x == y or (math.isfinite(y) and abs(x - y) <= CLOSE * abs(y))
 
 
 def _share(label: str, x: Any) -> float:

@@ -77,6 +77,9 @@ def test_a_tornado_is_compared():
         must_rank("", wrong_rows(lambda rows: rows[2].__setitem__(1, 0.123)), 3, 7)
     with pytest.raises(AssertionError, match="flips the decision, or not"):
         must_rank("", wrong_rows(lambda rows: rows[1].__setitem__(3, 2)), 3, 7)
+    infinite = wrong_rows(lambda rows: rows[0].__setitem__(2, 10.0))
+    with pytest.raises(AssertionError, match="at high has 10"):
+        must_rank("", infinite, 5, 7, cliff=True)
     with pytest.raises(AssertionError, match="7 values are expected"):
         must_rank("", wrong_rows(lambda rows: rows.pop()), 3, 7)
 
