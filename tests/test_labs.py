@@ -38,7 +38,7 @@ def failed(nb, lab, only=(), seconds=15.0, one=False):
 
     only: the exercises that matter.  Then the others' cells are left out, and both
     parts of a check run in one pass.  seconds: that a cell may compute, or wait.
-    one: there the first lost check of an exercise is enough.
+    one: one pass for all, and the first lost check of an exercise is enough.
     """
     master = answered({}, lab)
     if only:
@@ -47,6 +47,7 @@ def failed(nb, lab, only=(), seconds=15.0, one=False):
             copy.cells = [
                 c for c in copy.cells if role(c) in ("setup", "probe") or c.id in kept
             ]
+    if only or one:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(evidence, "CELL", seconds)
             return evidence.lost(nb, master, one)
@@ -65,9 +66,9 @@ def checks(lab):
 def cases(kind, whole=0):
     """Submissions that hold a k-th answer to each exercise.
 
-    The first answers are judged as a student's are, in so many whole notebooks, so that
-    one exercise is seen to leave the others alone; later ones by the cells and checks
-    of their own exercises.
+    The first answers are judged in so many whole notebooks, so that one exercise is
+    seen to leave the others alone; later ones by the cells and checks of their own
+    exercises.
     """
     for lab in LABS:
         known = getattr(KNOWN[lab], kind, {})
@@ -126,7 +127,7 @@ def test_the_blank_earns_none(lab):
 def test_a_mistake_is_caught_in_its_own_exercise_only(lab, chosen, only):
     """Every other exercise is wrong, each in one way; the others lose nothing."""
     wrong = answered(sources("WRONG", lab, chosen), lab)
-    lost = failed(wrong, lab, only, WAIT, one=True)
+    lost = failed(wrong, lab, only, WAIT if only else 15.0, one=True)
     hit = {e for e in KNOWN[lab].WRONG if any(c.startswith(f"{e}-") for c in lost)}
     assert hit == set(chosen), (chosen, lost)
     assert all(any(c.startswith(f"{e}-") for e in hit) for c in lost), lost
