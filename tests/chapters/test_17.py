@@ -67,4 +67,23 @@ def test_the_guess_of_one_line_a_limit_is_less_than_half_of_the_map():
     assert c["lines"].shape == (8, 9)
     assert c["lines"].any(axis=0).all()
     assert c["lines"].any(axis=1).all()
-    assert c["lines"].sum() == 21
+    assert c["lines"].sum() == 23
+
+
+def test_the_duties_are_the_worst_training_s_and_the_signed_design_holds_in_each():
+    c = played(STEM)
+    tries = c["decided"](c["SIGNED"].sigma)[:, c["SHIFTS"].index(c["SIGNED"].shift)]
+    assert (tries[:, 0] <= 0.28).all()
+    assert (np.abs(tries[:, 1]) <= 0.06).all()
+    wrong, gap = c["duties"](c["SIGNED"], c["Assumed"](drift=1.1))
+    assert wrong == pytest.approx(1.1 * sorted(tries[:, 0])[-1])
+    assert gap == pytest.approx(max(-tries[:, 1].min(), tries[:, 1].max()))
+
+
+def test_twelve_more_hours_with_a_broken_server_agree_that_ten_hold_and_eight_do_not():
+    c = played(STEM)
+    left = c["left"](c["SIGNED"])
+    for servers, holds in ((8, False), (10, True)):
+        x = c["replace"](c["SIGNED"], c=servers)
+        waits = [c["peak"](x, seed, broken=True) for seed in range(100, 112)]
+        assert ({wait <= left for wait in waits} == {True}) == holds
