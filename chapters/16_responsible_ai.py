@@ -5,10 +5,10 @@
 # ---
 #
 # A court scores defendants by how likely they are to offend again.  The score flags
-# those at high risk.  A flag is right about equally often for Black and for White
-# defendants.  Yet of those who did *not* offend again, it flagged Black people almost
-# twice as often.  The counts are published.  *Two groups, unequal base rates: which
-# fairness can you have, and who decides?*
+# those at high risk.  A flag is right for 63 of 100 flagged Black defendants and for 59
+# of 100 White ones, about equally often.  Yet of those who did *not* offend again, it
+# flagged Black people almost twice as often.  The counts are published.  *Two groups,
+# unequal base rates: which fairness can you have, and who decides?*
 #
 # *You will need* power and $z$ from chapter 12.
 
@@ -39,12 +39,11 @@ def interval(samples):
 # %% [markdown]
 # ## Predict
 #
-# Write four guesses before you read on.  The values given are common guesses.
+# Write four guesses before you read on; common ones are given.
 #
-# 1. Suppose the court chooses its flags so that two things are equal in both groups: a
-#    flag is right equally often, and an equal share of those who offend again is
-#    missed.  An innocent Black person is then flagged how many times as often as an
-#    innocent White one?
+# 1. Suppose two things are equal in both groups: how often a flag is right, and the
+#    share missed of those who offend again.  An innocent Black person is then flagged
+#    how many times as often as an innocent White one?
 # 2. A medical model reads ten columns, and one of them is the sex.  It flags 3 of 100
 #    more patients of one sex.  Take that column out and train again.  How many more of
 #    100 does it flag now?
@@ -146,13 +145,13 @@ axes[0].set_ylabel("share of the column")
 plt.show()
 
 # %% [markdown]
-# The height of a coloured column is an FPR (left) or a TPR (right); its width is given
-# by the base rate.  PPV is the right coloured area over both.  The overall rate hides
-# all this: the score is right for 64 and 67 of 100, nearly the same.
+# A coloured column's height is an FPR (left) or a TPR (right).  PPV is the right
+# coloured area over both.  The overall rate hides all this: the score is right for 64
+# and 67 of 100.
 #
 # ## The identity
 #
-# Why do these rates not move freely?  Count the wrong flags of a group twice, per
+# Why do these rates not move freely?  Count a group's wrong flags in two ways, per
 # person.  Of all people, $p\,(1-\text{FNR})$ are rightly flagged.  Each right flag
 # comes with $(1-\text{PPV})/\text{PPV}$ wrong ones.  Those must be the innocent,
 # $1-p$, times FPR:
@@ -162,8 +161,8 @@ plt.show()
 #    \text{FPR} = \frac{p}{1-p}\;\frac{1-\text{PPV}}{\text{PPV}}\;(1-\text{FNR}). $$
 #
 # This is Chouldechova's identity (arXiv 1610.07524, equation 2.6).  Any four counts
-# obey it, so agreement proves nothing about the court.  What it does is split the ratio
-# of the two FPRs into three factors.
+# obey it, so agreement proves nothing about the court.  But it splits the ratio of two
+# FPRs into three factors.  At equal PPV and FNR only the first is left.
 
 
 # %%
@@ -176,51 +175,62 @@ black, white = (
 )
 for r in (black, white):
     assert implied_fpr(r["base rate"], r["PPV"], r["FNR"]) == r["FPR"]  # exactly
-start = [white["base rate"], white["PPV"], white["FNR"]]
-print(f"ratio of the FPRs: {float(black['FPR'] / white['FPR']):.2f}")
-for k, name in enumerate(("base rate", "PPV", "FNR")):
-    before = implied_fpr(*start)
-    start[k] = black[name]
-    print(f"  a factor {float(implied_fpr(*start) / before):.2f} from the {name}")
-
-# %% [markdown]
-# The fractions agree exactly.  The base rates alone make a factor of 1.63.  The
-# slightly better PPV takes some off.  The thresholds add the rest, for the score misses
-# fewer Black people who offend.  Make PPV and FNR equal, and only the base rates are
-# left:
-
-# %%
 odds = {g: OFFENDED[g].sum() / INNOCENT[g].sum() for g in INNOCENT}
 forced = odds["Black"] / odds["White"]
 print(f"at equal PPV and FNR: {forced:.2f} times as often flagged.")
 print(f"You guessed {guess_times:g} times.")
-print("Black and White FPR, at a PPV of 0.6 and an FNR of 0.4, and three exceptions:")
+
+# %% [markdown]
+# The fractions agree exactly.  The published ratio splits so:
+
+
+# %%
+def split(a, b):
+    """Say which factors make the ratio of a's FPR to b's."""
+    parts = []
+    for r in (a, b):
+        p, right = r["base rate"], r["PPV"]
+        parts.append(np.array([p / (1 - p), (1 - right) / right, 1 - r["FNR"]], float))
+    text = "{:.2f} (base rates) x {:.2f} (PPV) x {:.2f} (FNR)"
+    return f"{float(a['FPR'] / b['FPR']):.2f} = " + text.format(*parts[0] / parts[1])
+
+
+print("ratio of the FPRs, Black to White:", split(black, white))
+
+# %% [markdown]
+# The slightly better PPV takes some off.  The rest stands in the FNR: both groups have
+# one threshold, 5, and it misses fewer Black people who offend.  This is bookkeeping,
+# for a base rate may move the FNR too.  Which rates escape?
+
+# %%
+print("Black and White FPR, at a PPV of 0.6 and an FNR of 0.4, and two exceptions:")
 both = [float(r["base rate"]) for r in (black, white)]
-for text, p, PPV, FNR in (
-    ("published base rates", both, 0.6, 0.4),
-    ("equal base rates", [0.45, 0.45], 0.6, 0.4),
-    ("no flag is wrong", both, 1.0, 0.4),
-    ("nobody is flagged (FNR 1)", both, 0.6, 1.0),
+for text, p, PPV in (
+    ("published base rates", both, 0.6),
+    ("equal base rates", [0.45, 0.45], 0.6),
+    ("no flag is wrong", both, 1.0),
 ):
-    one, two = (implied_fpr(x, PPV, FNR) for x in p)
-    print(f"  {text:26} {one:.3f} {two:.3f}")
+    one, two = (implied_fpr(x, PPV, 0.4) for x in p)
+    print(f"  {text:22} {one:.3f} {two:.3f}")
 
 # %% [markdown]
 # > **Theorem · Impossibility.** Where base rates differ, no rule that makes right flags
-# > and wrong ones has equal PPV, equal FNR and equal FPR.
+# > and wrong ones in each group has equal PPV, equal FNR and equal FPR.
 #
-# The exceptions are the three above: equal base rates, flags that are never wrong, and
-# the trivial rule that flags nobody.  Nor is parity free: the share flagged is
-# $p\,\text{TPR}/\text{PPV}$, so at equal TPR and PPV it stands as $p$.  A rule for the
-# head: *at equal PPV and FNR, the FPRs stand as the odds $p/(1-p)$.*
+# So the exceptions are equal base rates, flags that are never wrong (perfect prediction
+# is one case), and trivial rules: nobody is flagged, or no flag is right.  And parity?
+# The share flagged is $p\,\text{TPR}/\text{PPV}$, so at equal TPR and PPV these shares
+# stand as the base rates, even if every decision is right.  A rule for the head: *at
+# equal PPV and FNR, the FPRs stand as the odds $p/(1-p)$.*
 #
 # ## All pairs of thresholds
 #
-# The theorem forbids three equalities together.  Maybe some pair of thresholds comes
-# close?  Try all pairs.  Each group's people are flagged from the top score down, until
-# a given share between 5 and 95 % is flagged.  Within the last score, people are drawn
-# at random.  We do this twice: as published, and with Black people weighed so that both
-# base rates are equal.
+# The theorem forbids three equalities together.  Does some pair of thresholds come
+# close?  Each group's people are flagged from the top score down, to a share between 5
+# and 95 %; within the last score, people are drawn at random.  We do this twice: as
+# published, and with Black people weighed so that both base rates are equal.  Rates
+# count as equal within two points, and then within five, where the court's own PPVs are
+# equal too.
 
 
 # %%
@@ -260,20 +270,19 @@ DEMANDS = {
     "PPV and an equal FPR": ["PPV", "FPR"],
     "PPV and odds": ["PPV", "TPR", "FPR"],
 }
-print("pairs within 2 points of the demand; in brackets the least gap in points")
-print("base rates                           as published       made equal")
+print("share of all pairs     least gap    within 2    within 5   within 2, equal p")
 for name, demand in DEMANDS.items():
-    row = f"{name:33}"
-    for a in (curves["Black"], equal):
-        gap = apart(a, curves["White"], demand)
-        row += f"{(gap <= 0.02).mean():10.2%} ({100 * gap.min():.1f})"
-    print(row)
+    gap = apart(curves["Black"], curves["White"], demand)
+    row = f"{name:20} {100 * gap.min():5.1f} points"
+    row += f"{(gap <= 0.02).mean():12.2%} {(gap <= 0.05).mean():11.2%}"
+    gap = apart(equal, curves["White"], demand)
+    print(row + f"{(gap <= 0.02).mean():23.2%}")
 
 
 # %%
 #| label: fig-map
-#| fig-cap: "Pairs of thresholds: on each line one rate is equal.  Dot: the court's."
-#| fig-alt: "Left: three lines side by side, PPV far off. Right: all four together."
+#| fig-cap: "Pairs of thresholds: on each line one rate is equal."
+#| fig-alt: "Left: three lines side by side, PPV far off. Right: all near the diagonal."
 # @title Where each rate is equal
 def draw(base_rate=level):
     _, axes = plt.subplots(1, 2, figsize=(6.6, 3.7), sharey=True)
@@ -283,10 +292,11 @@ def draw(base_rate=level):
             gap = a[rate][:, None] - b[rate]
             style = ("-", "--", ":", "-.")[k]
             where = ax.contour(SHARES, SHARES, gap.T, [0], colors=f"C{k}")
-            where.set(linestyle=style, linewidth=2)
+            where.set(linestyle=style, linewidth=(5, 3.5, 2.2, 1)[k])
             ax.plot([], [], f"C{k}", ls=style, label=f"equal {rate}")
         ax.set(title=f"Black base rate {p:.2f}", xlabel="Black, share flagged")
-    axes[0].plot(float(black["flagged"]), float(white["flagged"]), "ko")
+    dot = float(black["flagged"]), float(white["flagged"])
+    axes[0].plot(*dot, "ko", label="the court")
     axes[0].set_ylabel("White, share flagged")
     axes[0].legend(loc="upper left", fontsize=8)
     plt.show()
@@ -302,15 +312,16 @@ if get_ipython():  # how near must the base rates be for the lines to meet?
 
 # %% [markdown]
 # On the left, as published, the line of equal PPV keeps away from the others.  No pair
-# is within two points of equal PPV and of another demand; the nearest misses by four.
-# Equalised odds could be had, but the court's dot is on none of the lines.  On the
-# right the base rates are equal.  The empty middle fills, for the score ranks both
-# groups about equally well.
+# comes within two points of equal PPV and of another demand; within five few do.  Both
+# groups have nearly one curve of TPR against FPR, so an equal TPR brings a nearly equal
+# FPR, and the theorem forbids the PPV.  Equalised odds can be had, but the court's dot
+# is on none of the lines.  On the right the base rates are equal.  The four lines lie
+# about the diagonal, and pairs meet every demand.
 #
-# *A better model removes it*, says the first rival.  Draw scores from two normal
-# curves, further and further apart.  Their AUC is the chance that one who offended
-# scores above one who is innocent.  For each model choose thresholds with equal PPV
-# that flag as many people as offended.
+# *A better model removes the gap*, says the first rival.  Draw scores from two normal
+# curves, ever further apart.  Their AUC is the chance that one who offended scores
+# above one who is innocent.  For each model choose thresholds with equal PPV that flag
+# as many people as offended.
 
 
 # %%
@@ -336,16 +347,15 @@ for auc in (0.69, 0.8, 0.9, 0.97, 0.99):
     print(f"{row} {one / two:6.1f}")
 
 # %% [markdown]
-# Better models bring the rates together in points: perfect prediction is an exception
-# of the theorem.  The ratio falls too, but to the 1.6 of the odds and not to 1.
+# Better models bring the rates together in points, towards no wrong flags.  The ratio
+# falls too, towards 1.63 and not 1: as both FNRs go to 0, only the odds are left.
 #
 # ## Dropping the attribute
 #
 # The second rival removes the group from the inputs.  COMPAS does not ask for race
-# (ProPublica, 2016), so here this has been done.  Take other data where we can do both:
-# scikit-learn's 442 diabetes patients.  A patient is flagged if the disease is likely
-# to progress beyond 140, about the median.  Nine tenths of the patients fit the model
-# that flags the others, ten times in turn.
+# (ProPublica, 2016), so here this has been done.  With scikit-learn's 442 diabetes
+# patients we can do both.  A patient is flagged if the disease is likely to progress
+# beyond 140, about the median.  Each tenth is flagged by a model fitted to the others.
 
 # %%
 data = load_diabetes(scaled=False)
@@ -357,12 +367,6 @@ for name, columns in (("with", slice(None)), ("without", without)):
     model = LogisticRegression()
     flags[name] = cross_val_predict(model, X[:, columns], worse, cv=10)
     print(f"{name} sex: right for {(flags[name] == worse).mean():.1%}")
-    for sex, who in ((1, ~second), (2, second)):
-        y, f = worse[who], flags[name][who]
-        r = rates(*(int(x.sum()) for x in (y & f, ~y & f, y & ~f, ~y & ~f)))
-        same = np.isclose(implied_fpr(r["base rate"], r["PPV"], r["FNR"]), r["FPR"])
-        text = ", ".join(f"{k} {r[k]:.0%}" for k in ("base rate", "flagged", "FPR"))
-        print(f"  sex {sex}: {text}; the identity {'holds' if same else 'fails'}")
 
 
 # %%
@@ -377,17 +381,32 @@ change = flags["without"].astype(float) - flags["with"]
 for name, x in (*flags.items(), ("the change", change)):
     print("{:10} {:5.1f} ± {:.1f} points more of sex 2".format(name, *gap_of(x)))
 print(f"without the column: you guessed {guess_more:g} points")
+
+# %% [markdown]
+# Without the column the model is as accurate, and the gap grew from nothing resolved to
+# some 19 points.  The identity splits these FPRs too, and the weights say more.
+
+# %%
+for name, f in flags.items():
+    table = []
+    for who in (~second, second):
+        y, g = worse[who], f[who]
+        table.append(rates(*(int(x.sum()) for x in (y & g, ~y & g, y & ~g, ~y & ~g))))
+    print(
+        f"{name}: base rates {table[0]['base rate']:.2f}, {table[1]['base rate']:.2f}"
+    )
+    print("  ratio of the FPRs, sex 2 to 1:", split(*table[::-1]))
 pull = LogisticRegression().fit(X, worse).coef_[0]
 pull = pull * (X[second].mean(axis=0) - X[~second].mean(axis=0))
 print("what a model fitted to all ten adds to the mean log-odds of sex 2, less sex 1:")
 print(f"  by the column {pull[1]:+.2f}, by the other nine {pull[without].sum():+.2f}")
 
 # %% [markdown]
-# Without the column the model is as accurate, and the gap grew from nothing resolved to
-# some 19 points, although the base rates are equal.  The other nine columns differ
-# between the sexes and push sex 2 up.  The sex column had pulled it back.  A **proxy**
-# is a column that carries the attribute in part.  To drop the attribute leaves its
-# proxies, and takes away what corrected them.
+# Equal base rates permit equal FPRs and do not make them: without the column the ratio
+# stands in the FNR.  The other nine columns differ between the sexes and push sex 2 up.
+# The sex column had pulled it back.  A **proxy** is a column that carries the attribute
+# in part.  To drop the attribute leaves its proxies, and here takes away what corrected
+# them.
 #
 # ## What equality costs, and to whom
 #
@@ -399,9 +418,10 @@ print(f"  by the column {pull[1]:+.2f}, by the other nine {pull[without].sum():+
 #    \text{FPR} = \sum_s q_s\,\frac{n_s}{\sum n}. $$
 #
 # For the highest TPR at an FPR, fill the scores in the order of $y_s/n_s$, and the last
-# one in part.  These rules make the *hull*: corners are thresholds, the lines between
-# them thresholds that are drawn at random.  Beyond the hull there is no rule.  We try
-# all $2^{10}$ sets of scores, which know nothing of the order.
+# one in part.  These rules make the *hull*.  Its corners are thresholds on $y_s/n_s$,
+# nearly the order of the scores (a White 8 comes before a White 10).  Between two
+# corners, a threshold is drawn at random.  Beyond the hull there is no rule.  We try
+# all $2^{10}$ sets of scores.
 
 
 # %%
@@ -419,6 +439,29 @@ for group in INNOCENT:
     FPR, TPR = clouds[group] = inside @ n / n.sum(), inside @ y / y.sum()
     above = np.interp(FPR, *hull(group)) + 1e-12 < TPR
     print(f"{group}: {above.sum()} of {len(inside):,} rules lie beyond the hull")
+
+# %% [markdown]
+# Below the hull are rules that no threshold gives, for they ignore the score in part.
+# Leave the White flags as they are, give the Black ones the same PPV, and make one more
+# rate equal.
+
+# %%
+p = float(black["base rate"])
+PPV, flagged, FPR, FNR = (float(white[k]) for k in ("PPV", "flagged", "FPR", "FNR"))
+per = odds["Black"] * (1 - PPV) / PPV  # FPR for each TPR, by the identity
+print("equal PPV and      Black FPR     TPR   hull's TPR   right for")
+rows_equal = {"share flagged": flagged * PPV / p, "TPR": 1 - FNR, "FPR": FPR / per}
+for name, TPR in rows_equal.items():
+    at = per * TPR
+    right, most = p * TPR + (1 - p) * (1 - at), np.interp(at, *hull("Black"))
+    print(f"  {name:16} {at:9.3f} {TPR:7.3f} {most:12.3f} {right:11.1%}")
+FPR, TPR, right = (float(x) for x in (black["FPR"], 1 - black["FNR"], black["right"]))
+print(f"the court's        {FPR:9.3f} {TPR:7.3f} {'':12} {right:11.1%}")
+
+# %% [markdown]
+# All three lie between the diagonal and the hull.  So what thresholds cannot do, a rule
+# that partly ignores the score for one group can, and it errs more there.  Now choose
+# thresholds that make one rate equal and flag as many people as the court.
 
 
 # %%
@@ -457,39 +500,41 @@ for name in ("the court's", "PPV", "TPR", "FPR", "flagged"):
     label = name if name == "the court's" else f"equal {name}"
     row = f"{label:14} {n:7.0f} {m:7.0f} {100 * y / (y + n):13.0f}"
     print(f"{row} {100 * v / (v + m):7.0f} {right:12.1%}")
-print("for an equal FPR flag")
-for group, position in placed["FPR"].items():
+for name, group in product(("TPR", "FPR"), INNOCENT):
+    position = placed[name][group]
     last = 10 - int(position)
     part = f"{position % 1:.0%} of those with {last}"
-    print(f"  {group}: scores from {last + 1} on, and {part}")
+    print(f"equal {name}, {group}: scores from {last + 1} on, and {part}")
 
 # %%
 #| label: fig-hull
-#| fig-cap: "Both hulls, the 1,024 rules for White defendants, and chosen points."
+#| fig-cap: "Part of both hulls, rules for White defendants, and the points chosen."
 #| fig-alt: "Both curves coincide. White points move right along it, Black ones left."
 # @title The hulls, and the points that each criterion picks
-_, ax = plt.subplots(figsize=(6.4, 4.2))
-ax.plot(*clouds["White"], ".", color="0.8", ms=2)
-for group, style in (("Black", "C0-"), ("White", "C1--")):
-    ax.plot(*hull(group), style, label=f"{group}, hull")
-for name, mark in zip(placed, "ovs^D", strict=True):
-    for group, color in (("Black", "C0"), ("White", "C1")):
+_, ax = plt.subplots(figsize=(6.4, 4.4))
+ax.plot(*clouds["White"], ".", color="0.75", ms=3)
+looks = {"Black": ("C0", "-", "none", 12), "White": ("C1", "--", "C1", 6)}
+for group, (color, style, fill, size) in looks.items():
+    ax.plot(*hull(group), color=color, ls=style, label=f"{group}: hull, marks")
+    for name, mark in zip(placed, "ovs^D", strict=True):
         y, n = outcome(group, placed[name][group])
         x, y = n / INNOCENT[group].sum(), y / OFFENDED[group].sum()
-        label = name if name == "the court's" else f"equal {name}"
-        label = label if group == "Black" else None
-        ax.plot(x, y, mark, color=color, mec="k", ms=8, alpha=0.8, label=label)
-ax.set(xlabel="FPR", ylabel="TPR")
-ax.legend(loc="lower right", fontsize=9)
+        ax.plot(x, y, mark, mfc=fill, mec=color, mew=1.5, ms=size)
+for name, mark in zip(placed, "ovs^D", strict=True):
+    label = name if name == "the court's" else f"equal {name}"
+    ax.plot([], [], mark, mfc="none", mec="k", ms=8, label=label)
+ax.set(xlabel="FPR", ylabel="TPR", xlim=(0.12, 0.56), ylim=(0.38, 0.80))
+ax.legend(loc="lower right", fontsize=9, frameon=True, edgecolor="none")
 plt.show()
 
 # %% [markdown]
-# Both hulls nearly coincide, so equal TPR and equal FPR are one point, and cost little:
-# 0.9 points of the right decisions.  Had one hull been lower, equality would bind both
-# to the lower.  But the cost lands somewhere.  At an equal FPR 159 fewer innocent Black
-# people are flagged and 187 more innocent White ones.  A flag then means less for a
-# White person, 54 in 100 instead of 59.  An exactly equal PPV costs nothing in all, and
-# flags 80 more innocent Black people than the court did.
+# Both hulls nearly coincide, so the marks of equal TPR and equal FPR fall on one point.
+# At 3,028 flags, parity costs 1.1 points of the right decisions, equal TPR or FPR 0.9,
+# and equal PPV nothing.  But the errors land elsewhere.  An equal FPR flags 159 fewer
+# innocent Black people and 187 more innocent White ones, and a White flag is right for
+# 54 of 100, not 59.  An equal PPV flags 80 more innocent Black people than the court
+# did, and 80 fewer White ones.  Whether the law of the land permits thresholds by race
+# is another matter.
 #
 # ## What an audit can see
 #
@@ -539,7 +584,6 @@ print(f"2 % for 50 %: {1000 * times:,.0f} people.  You guessed {guess_drawn:,}."
 FLAGGED = {  # innocent and flagged, innocent; of the same data
     "Black": (805, 1795),
     "Hispanic": (87, 405),
-    "Asian": (2, 23),
     "Native American": (3, 8),
 }
 
@@ -572,14 +616,22 @@ print("FPR of women less men, of the innocent")
 (a, n), (b, m) = (np.sum(x, axis=0) for x in zip(*SEXES.values(), strict=True))
 rows = {"both groups": ((a, n), (b, m))} | SEXES
 for name, (women, men) in rows.items():
-    print("  {:16} {:+6.1f} points (z {:+4.1f})".format(name, *two_rates(*women, *men)))
+    print("  {:16} {:+6.1f} points (z {:+4.2f})".format(name, *two_rates(*women, *men)))
+print(f"with 7 tests in all, a gap counts from |z| {-ndtri(0.05 / 2 / 7):.2f} on")
+gap, share = abs(164 / 405 - 641 / 1390), 405 / 1795
+print(f"to find {100 * gap:.1f} points between Black women and men in 80 % of samples:")
+print(f"  {audit(805 / 1795, gap, share):,.0f} innocent Black people; here are 1,795")
 
 # %% [markdown]
-# Eight innocent Native Americans show only gaps above some 42 points in 80 % of such
-# samples: their 14 points come with $z$ below 1.  (With so few, $z$ itself is rough.)
-# The 3 points of accuracy come with $|z|$ above 2.  So $z$ says how sure a gap is and
-# not how large.  And an audit by sex alone sees nothing, although Black women are
-# flagged less than Black men and White women more than White men.  The two cancel.
+# With eight innocent Native Americans, only a gap of 42 points would be found in 80 of
+# 100 samples: their 14 points come with $z$ below 1.  The 3 points of accuracy come
+# with $|z|$ above 2.  So $z$ says how sure a gap is and not how large.
+#
+# The audit by sex alone sees nothing.  Crossed, innocent White women are flagged more
+# than White men, and that is sure.  Black women are flagged less than Black men, so the
+# two cancel; but $z$ = -2.00 finds nothing among seven tests, each at a level of 5 %/7.
+# A crossed group needs a size of its own: here twice the people, and more for seven
+# tests.
 #
 # ## Today's decisions are tomorrow's data
 #
@@ -592,9 +644,11 @@ for name, (women, men) in rows.items():
 #    \quad\Longrightarrow\quad
 #    \frac{s_k}{1-s_k} = f^k\,\frac{s_0}{1-s_0}. $$
 #
-# The excess is used twice, since the patrols already stand where finds were.  So it
-# compounds.  The play draws each patrol's finds: 20,000 patrols a round, of which 11 %
-# find something in A and 10 % in B.
+# Each round multiplies the odds by $f$ anew, for finds follow patrols as well as
+# offences.  So the excess compounds.  Suppose the city has promised that no district
+# gets more than 0.6 of the patrols.  A share $e$ of them may be sent at random, half to
+# each.  The play draws each patrol's finds: 20,000 patrols a round, of which 11 % find
+# something in A and 10 % in B.
 
 
 # %%
@@ -606,8 +660,7 @@ class City:
 
     def round(self, rule="last", random=0.0):
         """Patrol once, then choose the next shares."""
-        s = (1 - random) * self.share + random / 2
-        a = self.rng.binomial(20_000, s)
+        a = self.rng.binomial(20_000, self.share)
         self.sent = np.array([a, 20_000 - a])
         self.finds = self.rng.binomial(self.sent, self.find)
         self.found, self.patrols = self.found + self.finds, self.patrols + self.sent
@@ -616,7 +669,7 @@ class City:
             "all": self.found,
             "per patrol": self.found / self.patrols,
         }[rule]
-        self.share = weight[0] / weight.sum()
+        self.share = (1 - random) * weight[0] / weight.sum() + random / 2
         self.shares.append(self.share)
 
 
@@ -633,11 +686,11 @@ played = {
     "finds of the last round": after("last"),
     "all finds so far": after("all"),
     "the last, 5 % at random": after("last", 0.05),
-    "the last, 23 % at random": after("last", 0.23),
+    "the last, 18.5 % at random": after("last", 0.185),
     "finds per patrol": after("per patrol"),
     "the last, equal districts": after("last", f=1.0),
 }
-print("share that A's finds ask for, after 20 rounds; 200 runs      5 to 95 % of them")
+print("A's share of patrols after 20 rounds, 200 runs        5 to 95 % of them")
 for name, s in played.items():
     mean, half = interval(s[:, -1])
     low, high = np.quantile(s[:, -1], (0.05, 0.95))
@@ -648,8 +701,13 @@ law = 1.1**20 / (1 + 1.1**20)
 print(f"by the law {law:.3f}; you guessed {guess_share:g}")
 last = played["finds of the last round"][:, -1].mean()
 print(f"records in the last round: {last / (1 - last):.1f} times as many of A as of B")
-before = 0.6 / (0.6 + 1.1 * 0.4)
-print(f"{before:.3f} grows to 0.6; at random {(0.6 - before) / (0.6 - 0.5):.0%}")
+asked = 1.1 * 0.6 / (1.1 * 0.6 + 0.4)
+random = (asked - 0.6) / (asked - 0.5)
+print(f"at 0.6 the finds ask for {asked:.3f}; patrols at random {random:.1%}")
+level_at = 0.5
+for _ in range(1000):
+    level_at = 0.95 * 1.1 * level_at / (1.1 * level_at + 1 - level_at) + 0.05 * 0.5
+print(f"with 5 % at random the share levels at {level_at:.2f}, by the law")
 
 # %%
 #| label: fig-loop
@@ -657,7 +715,7 @@ print(f"{before:.3f} grows to 0.6; at random {(0.6 - before) / (0.6 - 0.5):.0%}"
 #| fig-alt: "One mean climbs to 0.87, one to 0.60, one stays level at 0.52."
 # @title The loop, and two ways to hold it
 _, ax = plt.subplots()
-names = ("finds of the last round", "the last, 23 % at random", "finds per patrol")
+names = ("finds of the last round", "the last, 18.5 % at random", "finds per patrol")
 for k, (name, style) in enumerate(zip(names, ("-", "--", ":"), strict=True)):
     s, color = played[name], ("C3", "C1", "C0")[k]
     ax.fill_between(
@@ -665,26 +723,28 @@ for k, (name, style) in enumerate(zip(names, ("-", "--", ":"), strict=True)):
     )
     ax.plot(s.mean(axis=0), style, color=color, label=name)
 ax.axhline(0.6, color="k", lw=0.8, ls="-.")
-ax.text(20, 0.605, "limit of a gate", ha="right", va="bottom")
-ax.set(xlabel="round", ylabel="share of A", ylim=(0.45, 0.95))
+ax.text(0, 0.605, "promise: 0.6", ha="left", va="bottom")
+ax.set(xlabel="round", ylabel="share of A", ylim=(0.45, 0.95), xticks=range(0, 21, 4))
 ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
 # Ten per cent more offences become 87 % of the patrols, and the records then show 6.6
-# times as many offences in A.  All finds so far grow too, only more slowly.  To hold
-# A's share at 0.6, patrols at random must take it back to 0.577, from where $f$ leads
-# to 0.6 again: that takes (0.6 - 0.577)/(0.6 - 0.5) = 23 % of them.  With 5 % the share
-# grows on.  Counting *per patrol* holds it at the 0.524 that 10 % more ask for.  In
-# equal districts there is no drift, but luck stays in the records and the share
-# wanders.  A rule for the head: *divide what you found by where you looked.*
+# times as many offences in A.  All finds so far grow too, only more slowly.  Where A
+# gets 0.6, its finds ask for 0.623, and $e$ = (0.623 - 0.6)/(0.623 - 0.5) = 18.5 % at
+# random bring that back.  This holds the mean; most runs stay within 0.02.  With 5 % the
+# share grows on, towards 0.79.  Counting *per patrol* holds the 0.524 that 10 % more
+# ask for, if patrols find the same part of the offences in both districts.  In equal
+# districts the share only wanders, for luck stays in the records.  A rule for the head:
+# *divide what you found by where you looked.*
 #
 # ## A gate
 #
-# At launch this loop passes an audit of the shares: $s$ = 0.5.  So a gate needs four
-# parts: a claim with a limit, evidence, an owner who acts, and an expiry.  The law
-# gives the expiry.  With $f$ estimated from the finds per patrol, and $f_+$ the far end
-# of its interval,
+# At launch $s$ = 0.5, and an audit of the shares finds no fault.  So a promise must say
+# how long it is good.  A gate has four parts: a claim with a limit, evidence, an owner
+# who acts, and an expiry.  The law of the loop gives the expiry; without a law, look
+# each round.  With $f$ estimated from the finds per patrol, and $f_+$ the far end of
+# its interval,
 #
 # $$ k = \left\lfloor \ln\!\left(\frac{s_{max}}{1-s_{max}} \Big/
 #        \frac{s}{1-s}\right) \Big/ \ln f_+ \right\rfloor $$
@@ -713,7 +773,7 @@ class Gate:
 
 # %%
 def governed(gate, policy, city, rounds=36):
-    """Return rounds beyond the limit, and the number of audits."""
+    """Return rounds beyond the limit, the number of audits, and if the rule changed."""
     rule, beyond, audits = "last", 0, 0
     for now in range(rounds):
         out = max(city.share, 1 - city.share) > gate.limit
@@ -722,18 +782,18 @@ def governed(gate, policy, city, rounds=36):
         if rule != "last" or now < gate.expires:
             continue
         audits, gate = audits + 1, gate.renewed(city, now)
-        if policy == "to expiry":
+        if policy in ("each round, ahead", "to expiry"):
             out = gate.expires == now  # the claim is good for no further round
-        else:
+        if policy != "to expiry":
             gate = replace(gate, expires=rounds if policy == "once" else now)
         if out and gate.owner:
             rule = "per patrol"
-    return beyond, audits
+    return beyond, audits, rule != "last"
 
 
 # %% [markdown]
 # The rivals look once at launch, or each round without or with an owner, and act when
-# the limit is broken.
+# the limit is broken.  One more looks each round and acts ahead, as the gate does.
 
 # %%
 OFFICE = Gate("neither gets more than 0.6 of the patrols", 0.6, "patrol office")
@@ -741,39 +801,44 @@ POLICIES = {
     "once": OFFICE,
     "each round, no owner": replace(OFFICE, owner=""),
     "each round": OFFICE,
+    "each round, ahead": OFFICE,
     "to expiry": OFFICE,
 }
-print("100 runs of 36 rounds: rounds beyond the limit; (audits)")
-print("more in A" + "".join(f"{name:>21}" for name in POLICIES))
-for f in (1.0, 1.05, 1.1, 1.2):
-    row = f"{f - 1:9.0%}"
-    for policy, gate in POLICIES.items():
-        ends = [governed(gate, policy, City(seed, f)) for seed in range(100)]
-        (mean, half), audits = interval([x[0] for x in ends]), np.mean(ends, axis=0)[1]
-        row += f"{mean:8.1f} ± {half:.1f} ({audits:4.1f})"
-    print(row)
+print("100 runs of 36 rounds: rounds beyond the limit; (audits)         rule lost")
+print(
+    "more in A:               none                10 %                20 %     at none"
+)
+for policy, gate in POLICIES.items():
+    row, lost = f"{policy:20}", []
+    for f in (1.0, 1.1, 1.2):
+        ends = np.array([governed(gate, policy, City(seed, f)) for seed in range(100)])
+        (mean, half), audits = interval(ends[:, 0]), ends[:, 1].mean()
+        row += f"{mean:6.1f} ± {half:.1f} ({audits:4.1f})"
+        lost.append(ends[:, 2].mean())
+    print(f"{row}{lost[0]:8.0%}")
 
 # %% [markdown]
-# An audit at launch leaves the limit broken for 27 to 33 of the 36 rounds where A has
-# more, and so do 36 audits that nobody acts on.  To look each round, and act, lets two
-# rounds pass.  The gate acts before its claim can fail, and with fewer audits.  It pays
-# in the first row: where districts are equal it must keep looking to know that.  Had
-# the loop been seen at launch, finds per patrol would have been the rule at once; a
-# gate is for what was not seen.
+# An audit at launch leaves the limit broken for 31 to 33 of the 36 rounds where A has
+# more, and so do 36 audits that nobody acts on.  To look each round, and act once the
+# limit is broken, lets two rounds pass.  Acting ahead spares nearly all of them, and
+# the expiry spares audits where districts differ little.  The price stands where they
+# are equal: half of the cities lose their rule needlessly, against a fifth that act
+# late.
 #
-# So which fairness can you have?  With the court's base rates you can have equalised
-# odds, or parity, or predictive parity; but not the last with one of the others, to
-# within two points.  Equal base rates or perfect prediction would lift that, and a
-# better model comes nearer.  The law does not choose.  Whoever chooses moves wrong
-# flags between groups, 159 and 187 of them here.  So a gate names its owner.  And since
-# base rates come from records, it has an expiry.
+# So which fairness can you have?  With the court's base rates, thresholds on its score
+# give equalised odds, or parity, or predictive parity; but not the last with one of the
+# others, to within two points.  A rule that partly ignores the score for one group can,
+# and errs more there.  Predictive parity with both odds is for no rule that makes right
+# flags and wrong ones.  The law does not choose.  Whoever chooses moves wrong flags
+# between groups, 159 and 187 of them here.  So a gate names its owner.  And since base
+# rates come from records, it has an expiry.
 #
 # > **Takeaways.**
 # >
 # > - At equal PPV and FNR the FPRs stand as the odds of the base rates.
-# > - Equal base rates, perfect prediction and flagging nobody are the exceptions.
+# > - The exceptions: equal base rates, no wrong flag, no right flag, or no flag at all.
 # > - Taking a column out need not close a gap: here it opened one.
-# > - Equality cost 0.9 points of accuracy here, and moved the errors to other people.
+# > - At as many flags, an equal FPR cost 0.9 points and moved errors to other people.
 # > - Half the group, twice the audit; one attribute at a time can hide a gap.
 # > - A loop compounds its excess.  Divide what you found by where you looked.
 # > - A gate is a claim, evidence, an owner who acts, and a computed expiry.
@@ -783,23 +848,21 @@ for f in (1.0, 1.05, 1.1, 1.2):
 # Counts: ProPublica's compas-scores-two-years.csv, commit bafff5d of its repository
 # compas-analysis; rates: its notebook "Compas Analysis" (2016).  The hull is that of
 # Hardt, Price and Srebro (arXiv 1610.02413), the loop that of Ensign and others (arXiv
-# 1706.09847).  Kleinberg and others (arXiv 1609.05807) prove a theorem for scores.
-# Problems 2 to 5 take the book's numbers.
+# 1706.09847).
 #
 # </details>
 #
 # ## Try it
 #
-# 1. Berkeley, 1973 (Bickel and others, *Science* 187, 1975): applicants and admitted of
-#    the six largest departments are in the answer.  Women are admitted less often.  Do
-#    the departments prefer men?
+# 1. Berkeley, 1973: applicants and admitted of the six largest departments are in the
+#    answer (R's data set UCBAdmissions, after Bickel, *Science* 187, 1975).  Women are
+#    admitted less often.  Do the departments prefer men?
 #
 #    <details><summary>Answer</summary>
 #
 #    The counts do not show it: in four departments of six women are admitted more
-#    often.  More of them applied where few are admitted.  The observed gap is a fact.
-#    What caused it, and whether the choice of a department is part of it, is another
-#    question.
+#    often, and more of them applied where few are admitted.  The gap is observed; what
+#    caused it is another question.
 #
 #    ```python
 #    men = np.array([[825, 560, 325, 417, 191, 373], [512, 353, 120, 138, 53, 22]])
@@ -817,13 +880,13 @@ for f in (1.0, 1.05, 1.1, 1.2):
 #    </details>
 #
 # 2. A model is an ensemble of 100 shards.  To forget a record, its shard is trained
-#    again, for 46,000 dollars.  A thousand people a day ask to be forgotten.  What does
-#    a day cost?
+#    again, for 46,000 dollars.  A thousand people a day ask to be forgotten, and each
+#    shard is trained once a day at most.  What does a day cost?
 #
 #    <details><summary>Answer</summary>
 #
 #    Nearly the whole model's 4.6 million: together they touch almost every shard.
-#    Shards help while requests are few.
+#    Served one by one, a thousand cost 46 million.
 #
 #    ```python
 #    for asked in (1, 10, 100, 1000):
@@ -840,32 +903,32 @@ for f in (1.0, 1.05, 1.1, 1.2):
 #
 #    </details>
 #
-# 3. A model errs in 5 % of the images.  A radiologist mends errors, but lets 70 % of
-#    them pass when the model looks sure (*automation bias*).  How accurate are both
-#    together?  And if the radiologist also overrules 2 % of the right answers?
+# 3. A model errs in 5 % of the images.  A radiologist lets 70 % of its errors pass
+#    (*automation bias*) and mends the rest.  How accurate are both together?  And if
+#    the radiologist also overrules 2 % of the right answers?
 #
 #    <details><summary>Answer</summary>
 #
-#    96.5 % at best, and then less than the model alone.
+#    96.5 % if no right answer is overruled, and then less than the model alone.
 #
 #    ```python
-#    print(f"at best {1 - 0.05 * 0.7:.1%}")
+#    print(f"none overruled: {1 - 0.05 * 0.7:.1%}")
 #    print(f"overruling 2 %: {1 - 0.05 * 0.7 - 0.95 * 0.02:.1%}")
 #    ```
 #
 #    ```text
-#    at best 96.5%
+#    none overruled: 96.5%
 #    overruling 2 %: 94.6%
 #    ```
 #
 #    </details>
 #
-# 4. An answer takes 100 ms.  Its explanation adds 50 to 200 ms.  The mean may be 120
-#    ms.  What share can be explained at once?
+# 4. An answer takes 100 ms, and its explanation 50 to 200 ms more.  The mean may be 120
+#    ms.  What share can be explained?
 #
 #    <details><summary>Answer</summary>
 #
-#    10 to 40 %.  So explain the refusals first, and the rest on request.
+#    10 to 40 %: the refusals first, the rest on request.
 #
 #    ```python
 #    for adds in (50, 200):
@@ -879,20 +942,26 @@ for f in (1.0, 1.05, 1.1, 1.2):
 #
 #    </details>
 #
-# 5. A lender gains 1,500 dollars by a loan that is repaid, and loses 3,000 by another.
-#    In group B half would repay.  Its TPR is raised from 0.6 to the 0.9 of group A, and
-#    its FPR goes from 0.2 to 0.4.  B is a sixth of the applicants.  What does it cost?
+# 5. The audit of 25 against 35 % must not learn who belongs to which of two equal
+#    groups.  Each person names the true group with a chance of 0.75, and else the
+#    other.  How many people must it draw now?
 #
 #    <details><summary>Answer</summary>
 #
+#    Four times as many, for half of the gap is left to see.  Privacy costs sight of
+#    small gaps.
+#
 #    ```python
-#    value = [0.5 * t * 1500 - 0.5 * f * 3000 for t, f in ((0.6, 0.2), (0.9, 0.4))]
-#    cost = value[0] - value[1]
-#    print(f"${cost:.0f} for each of B, ${cost / 6:.2f} for each applicant")
+#    seen = (0.75 - 0.25) * 0.1
+#    for text, gap in (("true groups", 0.1), ("named groups", seen)):
+#        n = round(audit(0.3, gap, 0.5))
+#        power = found(n, 0.5, np.random.default_rng(5), delta=gap)
+#        print(f"{text:12} {100 * gap:3.0f} points, {n:5,} people, power {power:.0%}")
 #    ```
 #
 #    ```text
-#    $75 for each of B, $12.50 for each applicant
+#    true groups   10 points,   659 people, power 80%
+#    named groups   5 points, 2,634 people, power 80%
 #    ```
 #
 #    </details>
