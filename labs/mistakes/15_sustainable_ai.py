@@ -93,6 +93,32 @@ def schedule(jobs, sites):
     return x
 """
 
+IN_EVERY_ORDER = (
+    """
+import itertools
+"""
+    + ONE_BY_ONE.replace("schedule(jobs, sites)", "in_turn(jobs, sites)").replace(
+        "ORDER", "sites[place[0]][0] * sites[place[0]][2][place[1]]"
+    )
+    + """
+def emitted(x, sites):
+    each = [site[0] * np.array(site[2]) for site in sites]
+    return (x * np.array(each)).sum()
+
+def schedule(jobs, sites):
+    plans = []
+    for order in itertools.permutations(range(len(jobs))):
+        try:
+            x = in_turn([jobs[j] for j in order], sites)
+        except ValueError:
+            continue
+        plans.append(x[np.argsort(order)])
+    if not plans:
+        raise ValueError("in no order")
+    return min(plans, key=lambda x: emitted(x, sites))
+"""
+).replace("key=lambda j: jobs[j][2]", "key=lambda j: j")
+
 MACHINES = """
 def machines(feed, permit, wet, litres, dry):
     towers = min(feed / wet, permit / (24 * litres))
@@ -125,6 +151,35 @@ def eaten_up(family, price, share, gain):
         else:
             high = middle
     return high
+"""
+IN_SIGHT = """
+def eaten_up(family, price, share, gain):
+    demand, u = family(2.0), 1 - share + share / gain
+    seen = demand(price * u) / demand(price)
+    shapes = [constant, straight, exponential]
+    shapes += [filling(k / 1000) for k in range(1, 1000)]
+    shape = min(shapes, key=lambda shape: abs(shape(u, 2.0) - seen))
+    low, high = 0.0, 20.0
+    if shape(u, high) < gain:
+        raise ValueError("never")
+    while high - low > 1e-6:
+        e = (low + high) / 2
+        low, high = (e, high) if shape(u, e) < gain else (low, e)
+    return high
+"""
+SECANTS = """
+def eaten_up(family, price, share, gain):
+    def rise(e):
+        return change(family(e), price, share, gain) - 1
+
+    if rise(20) < 0:
+        raise ValueError("never")
+    a, b = 0.0, 2.0
+    for _ in range(60):
+        if rise(a) == rise(b) or abs(a - b) < 1e-6:
+            break
+        a, b = b, min(max(b - rise(b) * (b - a) / (rise(b) - rise(a)), 0), 20)
+    return b
 """
 ELASTICITY = CHANGE + EATEN
 
@@ -186,6 +241,22 @@ WRONG = {
         "growth is added": changed(
             CARBON, ("answers * growth\n", "answers + (growth - 1) * first\n")
         ),
+        "phases alike count once": changed(
+            CARBON, ("in phases:", "in set(map(tuple, phases)):")
+        ),
+        "within ten years": changed(
+            CARBON,
+            (
+                "    return days\n",
+                "    if days > 3650:\n        raise ValueError\n    return days\n",
+            ),
+        ),
+        "whole answers": changed(
+            CARBON, ("answers * growth\n", "int(answers * growth)\n")
+        ),
+        "what fades fast never does": changed(
+            CARBON, ("if growth < 1 and", "if growth < 0.5 or growth < 1 and")
+        ),
     },
     "refresh": {
         "hours": changed(REFRESH, ("* 24 / 1e6 * ci", "/ 1e6 * ci")),
@@ -236,6 +307,10 @@ WRONG = {
                 "2 * made / (gain * power * 8.766 / 1e3 * T**2)",
             ),
         ),
+        "less than a watt is nothing": changed(
+            REFRESH, ("if new >= old:", "if new > old - 1:")
+        ),
+        "up to 10,000 g/kWh": changed(REFRESH, (OVER, f"min({OVER}, 10_000.0)")),
     },
     "schedule": {
         "at night": in_order("(6 <= place[1] % 24 < 22, place[1])"),
@@ -290,6 +365,17 @@ WRONG = {
                 ),
             ),
         ),
+        "whole MWh": changed(SCHEDULE, ("bounds=ends)", "bounds=ends, integrality=1)")),
+        "whole MW of a feed": changed(
+            SCHEDULE,
+            ("above.append(feed)", "above.append(math.floor(feed / pue + 1e-9) * pue)"),
+        ),
+        "whole MW of a job": changed(
+            SCHEDULE,
+            ("h]] = power", "h]] = int(power)"),
+            ("above.append(power)", "above.append(int(power))"),
+        ),
+        "one job after the other, in every order": IN_EVERY_ORDER,
     },
     "site": {
         "no PUE": changed(
@@ -360,6 +446,12 @@ WRONG = {
                 "math.floor(power / (server + switch)) * per_server",
             ),
         ),
+        "up to 10,000 servers": changed(
+            SITE, (ALL, "min(full * group + extra, 10_000) * per_server")
+        ),
+        "a started watt is there": changed(
+            SITE, ("    full = ", "    power = math.ceil(power)\n    full = ")
+        ),
     },
     "elasticity": {
         "energy halves": changed(
@@ -428,11 +520,50 @@ def eaten_up(family, price, share, gain):
                 "        if change(family(middle), price, 1.0, gain) < 1:",
             ),
         ),
+        "from 1": changed(ELASTICITY, ("low, high = 0.0", "low, high = 1.0")),
+        "from a half": changed(ELASTICITY, ("low, high = 0.0", "low, high = 0.5")),
+        "up to 21": changed(ELASTICITY, ("= 0.0, 20.0", "= 0.0, 21.0")),
+        "20 if energy costs nothing": changed(
+            ELASTICITY,
+            (
+                "    while high",
+                "    while share and high",
+            ),
+            ("if change(family(high)", "if share and change(family(high)"),
+        ),
+        "one of the shapes in sight": CHANGE + IN_SIGHT,
+        "by secants": CHANGE + SECANTS,
     },
 }
 
 RIGHT = {
     "carbon": {
+        "cumulated, and by halving": """
+def footprint(phases, pue, intensity):
+    if not phases:
+        return np.zeros(2)
+    start, hours, chips, watts = np.array(phases, float).T
+    days = math.ceil((start + hours).max() / 24)
+    until = np.append(0, np.cumsum(np.tile(np.array(intensity, float), days)))
+    a, b = (np.interp(t, np.arange(until.size), until) for t in (start, start + hours))
+    MW = chips * watts * pue / 1e6
+    return MW @ hours, MW @ (b - a) / 1000
+
+def passed(run, each, first, growth):
+    def used(days):
+        days = days if growth == 1 else (growth**days - 1) / (growth - 1)
+        return first * each / 1e6 * days
+
+    if growth < 1 and first * each / 1e6 / (1 - growth) <= run:
+        raise ValueError("never")
+    low, high = 0, 1
+    while used(high) < run:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if used(middle) >= run else (middle, high)
+    return high
+""",
         "by the integral, by a closed form": """
 def footprint(phases, pue, intensity):
     def until(t):
@@ -525,6 +656,40 @@ def turning(made, power, gain, T):
 """,
     },
     "schedule": {
+        "what is left is dear, in kWh": """
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+def schedule(jobs, sites):
+    shape = len(jobs), len(sites), len(sites[0][2])
+    n = math.prod(shape)
+    at = np.arange(n).reshape(shape)
+    cost = np.full(n + len(jobs), 1e5)
+    top = np.full(n + len(jobs), np.inf)
+    top[:n] = 0
+    rows, lows, highs = [], [], []
+
+    def limit(places, factor, low, high):
+        rows.append(np.zeros(n + len(jobs)))
+        rows[-1][places] = factor
+        lows.append(low)
+        highs.append(high)
+
+    for j, (energy, first, deadline, power, allowed) in enumerate(jobs):
+        for s in allowed:
+            top[at[j, s, first:deadline]] = 1000 * power
+        limit([*at[j].ravel(), n + j], 1, 1000 * energy, 1000 * energy)
+        for h in range(shape[2]):
+            limit(at[j, :, h], 1, -np.inf, 1000 * power)
+    for s, (pue, feed, grid) in enumerate(sites):
+        for h, g in enumerate(grid):
+            cost[at[:, s, h]] = pue * g / 1000
+            limit(at[:, s, h], pue, -np.inf, 1000 * feed)
+    limits = LinearConstraint(np.array(rows), lows, highs)
+    x = milp(cost, constraints=limits, bounds=Bounds(0, top)).x
+    if x[n:].sum() > 0.01:
+        raise ValueError("some is left")
+    return list(x[:n].reshape(shape) / 1000)
+""",
         "nested lists, from a flow of pennies": """
 def schedule(jobs, sites):
     flow = nx.DiGraph()
