@@ -732,11 +732,11 @@ plt.show()
 # Ten per cent more offences become 87 % of the patrols, and the records then show 6.6
 # times as many offences in A.  All finds so far grow too, only more slowly.  Where A
 # gets 0.6, its finds ask for 0.623, and $e$ = (0.623 - 0.6)/(0.623 - 0.5) = 18.5 % at
-# random bring that back.  This holds the mean; most runs stay within 0.02.  With 5 % the
-# share grows on, towards 0.79.  Counting *per patrol* holds the 0.524 that 10 % more
-# ask for, if patrols find the same part of the offences in both districts.  In equal
-# districts the share only wanders, for luck stays in the records.  A rule for the head:
-# *divide what you found by where you looked.*
+# random bring that back.  This holds the mean; most runs stay within 0.02.  With 5 %
+# the share grows on, towards 0.79.  Counting *per patrol* holds the 0.524 that 10 %
+# more ask for, if patrols find the same part of the offences in both districts.  In
+# equal districts the share only wanders, for luck stays in the records.  A rule for the
+# head: *divide what you found by where you looked.*
 #
 # ## A gate
 #
